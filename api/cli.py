@@ -74,7 +74,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "--new-secrets", action="store_true", help="recreate the webhooks, if their signing secrets were lost"
     )
     sync.set_defaults(run=_sync_stripe)
-    reconcile = stripe.add_parser("reconcile", help="apply missed Stripe events and retry those that were set aside")
+    reconcile = stripe.add_parser("reconcile", help="apply missed Stripe events and retry those that were parked")
     reconcile.set_defaults(run=_reconcile_stripe)
 
     doctor = commands.add_parser("doctor", help="check this machine and the configuration")

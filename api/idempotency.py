@@ -1,4 +1,4 @@
-"""The same request twice gets the same answer. Knows fingerprints and answers, not their meaning."""
+"""Replays the stored answer to a repeated request. Knows fingerprints and answers, not their meaning."""
 
 from __future__ import annotations
 

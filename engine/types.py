@@ -125,7 +125,7 @@ class Request:
     `prompt_spans`, where there are any, replace `prompt`. The last frame of a `loop` leads to its first.
     `source_prompt` describes a source video that is edited, as far as that is known.
     `loras` are names of EngineConfig.loras for this model. Every frame of a `marked` clip carries Kinora's visible
-    mark, and so do its previews, poster, thumbnail and sprite sheet.
+    watermark, and so do its previews, poster, thumbnail and sprite sheet.
     `steps` and `guidance_scale` of None take the model's own for this `quality`. The same request with the
     same seed on the same machine gives the same frames.
     """

@@ -1,1 +1,1 @@
-"""What every route shares of HTTP: who asks, how often, how a body is read and an answer or a problem is given."""
+"""HTTP shared by all routes: authentication, rate limits, request bodies, pagination, files and problem documents."""

@@ -1,1 +1,1 @@
-"""What one machine brings for itself: PostgreSQL, Redis, the fake of Stripe, the demo and the doctor."""
+"""The backend on one machine: embedded PostgreSQL and Redis, the fake Stripe, the supervisor, the demo, the doctor."""

@@ -1,1 +1,1 @@
-"""The wire: one Struct for each body and answer."""
+"""Request and response bodies: one Struct for each."""

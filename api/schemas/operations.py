@@ -1,10 +1,10 @@
-"""The operations of the studio as SQL rows carry them: one Struct for each, told apart by its tag."""
+"""The operations of the studio as SQL rows store them: one tagged Struct for each."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.planning.operations import Curve, Direction, Length
 from engine.types import Strength
@@ -26,7 +26,7 @@ class Remix(StoredOperation, frozen=True, tag="remix"):
 
 
 class Edit(StoredOperation, frozen=True, tag="edit"):
-    """Changed where the prompt says otherwise than `was`, which the film was made from."""
+    """Changed where the prompt says otherwise than `was`, which the source video was made from."""
 
     strength: Strength
     was: str
@@ -46,31 +46,31 @@ class Recut(StoredOperation, frozen=True, tag="recut"):
 
 
 class Blend(StoredOperation, frozen=True, tag="blend"):
-    """From one film to another; `prompts` are theirs where the clip has none of its own."""
+    """From one video to another; `prompts` are theirs where the clip has none of its own."""
 
     curve: Curve
     prompts: tuple[str, str] | None
 
 
 class Loop(StoredOperation, frozen=True, tag="loop"):
-    """From its end to its beginning; without a film, a new clip that does so."""
+    """From its end to its beginning; without a source video, a new clip that does so."""
 
     length: Length
 
 
-class Shot(Struct, frozen=True):
-    """A card: a prompt, or the number of a film."""
+class StoredCard(Struct, frozen=True):
+    """A card of a storyboard: a prompt, or the number of a source video. Cards with an image are stored as images."""
 
     at: float
     until: float | None = None
     prompt: str = ""
-    film: int | None = None
+    source: int | None = field(default=None, name="film")
 
 
 class Storyboard(StoredOperation, frozen=True, tag="storyboard"):
-    """Prompts and films on one timeline."""
+    """Prompts and source videos on one timeline."""
 
-    shots: tuple[Shot, ...]
+    cards: tuple[StoredCard, ...] = field(name="shots")
     loop: bool
 
 

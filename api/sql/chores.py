@@ -1,4 +1,4 @@
-"""The chores table: work that one worker does for all, at most once in a while."""
+"""The chores table: work that one worker does for all of them, at most once in an interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The segments table: what of a video can be streamed while it is made."""
+"""The segments table: the published segments of a video, which can be streamed while the rest is generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removal of stored files that no database row came to name."""
+"""Removal of stored files that no database row names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a user's upload exists and has not expired."""
+"""Checks that a user's upload exists and has not expired."""
 
 from __future__ import annotations
 

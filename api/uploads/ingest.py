@@ -32,11 +32,10 @@ log = structlog.get_logger()
 MAX_PROCESSES = 2  # each may take a core and a gigabyte for some seconds
 MAX_WAITING = 20  # files queued or being read; each is held in memory
 INGEST_TIMEOUT = 180.0  # seconds for one file; the process limits its own CPU time to less
-Kind = Literal["picture", "film"]
-NOUNS: dict[Kind, str] = {"picture": "image", "film": "video"}  # as error messages call them
+Kind = Literal["image", "video"]
 ACCEPTED_FORMATS: dict[Kind, tuple[str, ...]] = {
-    "picture": upload_limits.IMAGE_FORMATS,
-    "film": upload_limits.VIDEO_FORMATS,
+    "image": upload_limits.IMAGE_FORMATS,
+    "video": upload_limits.VIDEO_FORMATS,
 }
 
 
@@ -89,7 +88,7 @@ class MediaIngester:
                 _decode_data_url, reference.image_url or "", "image", f"{field}.image_url"
             )
         async with self.work_folder() as folder:
-            ingested = await self._ingest_bytes("picture", content, folder, field)
+            ingested = await self._ingest_bytes("image", content, folder, field)
             return await asyncio.to_thread(ingested.file.read_bytes)
 
     async def ingest_video(self, reference: VideoReference, folder: Path, field: str) -> IngestedFile:
@@ -100,7 +99,7 @@ class MediaIngester:
             content = await asyncio.to_thread(
                 _decode_data_url, reference.video_url or "", "video", f"{field}.video_url"
             )
-        return await self._ingest_bytes("film", content, folder, field)
+        return await self._ingest_bytes("video", content, folder, field)
 
     def _refuse_videos(self, field: str) -> None:
         if self._stills_only:
@@ -108,7 +107,7 @@ class MediaIngester:
             raise Invalid(detail, param=field)
 
     async def _ingest_bytes(self, kind: Kind, content: bytes, folder: Path, field: str) -> IngestedFile:
-        self.check_size(len(content), NOUNS[kind], field)
+        self.check_size(len(content), kind, field)
         self._refuse_when_busy()
         source = folder / ids.new_id(kind)
         await asyncio.to_thread(source.write_bytes, content)
@@ -126,7 +125,7 @@ class MediaIngester:
 
     async def ingest_file(self, kind: Kind, source: Path, folder: Path, field: str) -> IngestedFile:
         """Re-encode a file into `folder`. Raises problems that name the field."""
-        if kind == "film":
+        if kind == "video":
             self._refuse_videos(field)
         self._refuse_when_busy()
         target = folder / f"{ids.new_id(kind)}.read"
@@ -181,21 +180,20 @@ def _error_class(stderr: bytes) -> str | None:
 def detect_kind(beginning: bytes) -> Kind:
     """The kind of a file by its first bytes; whatever is no image is tried as a video."""
     is_image = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
-    return "picture" if is_image else "film"
+    return "image" if is_image else "video"
 
 
 def _ingest_problem(kind: Kind, result: IngestResult, field: str) -> Problem:
-    noun = NOUNS[kind]
     if result.refused == "format":
         return UnsupportedMediaType(
-            f"The {noun} must be one of {', '.join(ACCEPTED_FORMATS[kind])}, and complete.", param=field
+            f"The {kind} must be one of {', '.join(ACCEPTED_FORMATS[kind])}, and complete.", param=field
         )
     details = {
-        "pixels": f"The {noun} may have at most {result.limit:.0f} pixels; this one has {result.found:.0f}.",
+        "pixels": f"The {kind} may have at most {result.limit:.0f} pixels; this one has {result.found:.0f}.",
         "seconds": f"A video may last at most {result.limit:g} seconds; this one lasts {result.found:.1f}.",
         "frames": f"A video may have at most {result.limit:.0f} frames; this one has more.",
         "empty": "The video has no frames.",
     }
-    detail = details.get(result.refused, f"The {noun} is damaged and cannot be read.")
+    detail = details.get(result.refused, f"The {kind} is damaged and cannot be read.")
     limit: dict[str, Any] = {"limit": result.limit} if result.limit else {}
     return Invalid(detail, param=field, **limit)

@@ -1,1 +1,1 @@
-"""A video from its request to its renditions: what is asked, priced, queued, streamed, kept and listed."""
+"""A video from its request to its renditions: validation, price, queue, stream, storage and listing."""

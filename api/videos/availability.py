@@ -1,4 +1,4 @@
-"""Whether somebody may read a video and its media, and the problem that says why not. One sentence for each case."""
+"""Checks whether a caller may read a video and its media, and builds the problem for each case where not."""
 
 from __future__ import annotations
 

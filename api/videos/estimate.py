@@ -1,4 +1,4 @@
-"""What a create would cost and how long it would take, without storing or holding anything."""
+"""Estimates of the cost and duration of a create request. Stores and holds nothing."""
 
 from __future__ import annotations
 

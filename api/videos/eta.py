@@ -1,4 +1,4 @@
-"""How long a video will take, estimated from the last hundred; a constant until there are any."""
+"""Estimates how long a video will take from the last hundred videos; a constant until there are any."""
 
 from __future__ import annotations
 

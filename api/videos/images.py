@@ -1,4 +1,4 @@
-"""Images that are made while their request waits."""
+"""Generation of images while their request waits."""
 
 from __future__ import annotations
 

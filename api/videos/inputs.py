@@ -1,4 +1,4 @@
-"""The images and videos that a clip is made from, copied into storage before the rows that name them."""
+"""Copies the images and videos that a clip is made from into storage, before the rows that name them exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model and the size of a clip, and whether the model supports what the clip needs."""
+"""Selects the model and size of a clip, and checks that the model supports the clip's operation, images and LoRAs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def check_model_support(model: ModelEntry, spec: ClipSpec, settings: Settings) -
         raise Invalid(f"{model.name} makes images only; {instead}.", param="model", limit="still")
     if operation not in model.operations:
         can = ", ".join(sorted(model.operations))
-        raise Invalid(f"{model.name} cannot do `{operation}`; it can: {can}.", param="model", limit=can)
+        raise Invalid(f"{model.name} cannot do `{operation}`; it can do {can}.", param="model", limit=can)
     if spec.images and model.image_positions == "none":
         field = spec.images[0].field
         raise Invalid(f"{model.name} makes videos from text only; leave {field} out.", param=field)
@@ -87,8 +87,10 @@ def check_loras(request: CreateRequest, model: ModelEntry, settings: Settings) -
     available = [lora.name for lora in settings.named_loras if lora.model == model.name]
     names = [lora.name for lora in request.loras]
     for number, name in enumerate(names):
+        if not available:
+            raise Invalid(f"{model.name} has no LoRAs here; leave `loras` out.", param="loras")
         if name not in available:
-            has = ", ".join(available) or "none"
-            raise Invalid(f"{model.name} has no LoRA {name!r} here; it has: {has}.", param="loras", limit=has)
+            has = ", ".join(available)
+            raise Invalid(f"{model.name} has no LoRA {name!r} here; it has {has}.", param="loras", limit=has)
         if name in names[:number]:
             raise Invalid(f"The LoRA {name!r} is named twice; give it one weight.", param="loras")

@@ -1,4 +1,4 @@
-"""How a stored operation becomes an engine request.
+"""Converts a stored operation to an engine request.
 
 Pure arithmetic: videos are paths with their length in seconds, and nothing here opens one.
 """
@@ -49,26 +49,26 @@ def to_engine_request(operation: Operation | None, request: Request, files: Sequ
             )
         case Loop(length):
             result = operations.loop_clip(request, clips[0], length) if clips else replace(request, loop=True)
-        case Storyboard(shots, loop):
-            cards = [
-                operations.StoryboardEntry(
-                    shot.at, shot.prompt, shot.until, clip=None if shot.film is None else clips[shot.film]
+        case Storyboard(cards, loop):
+            engine_cards = [
+                operations.EngineCard(
+                    card.at, card.prompt, card.until, clip=None if card.source is None else clips[card.source]
                 )
-                for shot in shots
+                for card in cards
             ]
-            result = operations.lay_out_storyboard(replace(request, loop=loop), cards)
+            result = operations.lay_out_storyboard(replace(request, loop=loop), engine_cards)
     return result
 
 
 def apply_style(operation: Operation | None, style: Style) -> Operation | None:
     """The operation with a style's words added to its own prompts."""
     match operation:
-        case Storyboard(shots):
+        case Storyboard(cards):
             styled = (
-                msgspec.structs.replace(shot, prompt=style.extend_prompt(shot.prompt)) if shot.prompt else shot
-                for shot in shots
+                msgspec.structs.replace(card, prompt=style.extend_prompt(card.prompt)) if card.prompt else card
+                for card in cards
             )
-            return msgspec.structs.replace(operation, shots=tuple(styled))
+            return msgspec.structs.replace(operation, cards=tuple(styled))
         case Blend(prompts=(first, second)):
             return msgspec.structs.replace(operation, prompts=(style.extend_prompt(first), style.extend_prompt(second)))
         case _:

@@ -132,10 +132,16 @@ def _style_keyframes(model: ModelEntry, spec: ClipSpec, style: Style, settings: 
     if style.image is None or has_first_frame or 0 in model.required_images:
         return []
     if not _takes_style_images(model):
-        able = ", ".join(name for name in settings.models if _takes_style_images(registry.find_model(name))) or "none"
-        detail = f"{model.name} cannot use the image of a preset; models here that can: {able}."
-        raise Invalid(f"{detail} Or choose a preset without an image.", param="preset", limit=able)
+        raise _style_image_refusal(model, settings)
     return [KeyframePosition(0, STYLE_STRENGTH)]
+
+
+def _style_image_refusal(model: ModelEntry, settings: Settings) -> Invalid:
+    detail = f"{model.name} cannot use the image of a preset; choose a preset without an image"
+    able = ", ".join(name for name in settings.models if _takes_style_images(registry.find_model(name)))
+    if not able:
+        return Invalid(f"{detail}.", param="preset")
+    return Invalid(f"{detail}, or a model that can: {able}.", param="preset", limit=able)
 
 
 def _takes_style_images(model: ModelEntry) -> bool:

@@ -1,6 +1,6 @@
-"""Each body that asks for a clip in one shape: what it shows, how long it is, and what it is made from.
+"""Normalizes every body that creates a clip to one `ClipSpec`: prompt, length, operation, images and sources.
 
-Pure: the source videos are already resolved, and what a model or a plan allows is checked in `quote`.
+Pure: the source videos are already resolved, and the limits of models and plans are checked in `quote`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from api.errors import Invalid
-from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recut, Remix, Shot, Storyboard
+from api.schemas.operations import Blend, Edit, Extension, Loop, Operation, Recut, Remix, StoredCard, Storyboard
 from api.schemas.video_requests import (
     CreateRequest,
     ImageCreate,
@@ -122,11 +122,11 @@ def build_clip_spec(request: CreateRequest, sources: Sequence[SourceVideo]) -> C
 
 
 def _new_clip(request: VideoCreate, sources: Sequence[SourceVideo]) -> ClipSpec:
-    shots, card_images = _split_cards(request)
+    stored_cards, card_images = _split_cards(request)
     return ClipSpec(
         prompt=request.prompt,
         seconds=request.seconds,
-        operation=_storyboard_operation(request, shots),
+        operation=_storyboard_operation(request, stored_cards),
         model=request.model or next((source.model for source in sources if source.model), None),
         size=request.size,
         shape_source=next(iter(sources), None),
@@ -147,28 +147,29 @@ def _frame_images(request: VideoCreate) -> list[ImageInput]:
     return [ImageInput(field, reference, at) for field, reference, at in frames if reference is not None]
 
 
-def _split_cards(request: VideoCreate) -> tuple[list[Shot], list[ImageInput]]:
-    """The cards with a prompt or a video as shots, those with an image as images."""
-    shots, images, videos = [], [], 0
+def _split_cards(request: VideoCreate) -> tuple[list[StoredCard], list[ImageInput]]:
+    """The cards with a prompt or a video, and the images of the others."""
+    stored_cards, images, videos = [], [], 0
     for number, card in enumerate(request.storyboard):
         field = f"storyboard.{number}"
         _check_card(card, field, request.seconds)
         if card.upload is not None:
             images.append(ImageInput(f"{field}.upload", card.upload, card.at))
         else:
-            shots.append(Shot(card.at, card.until, card.prompt or "", videos if card.video is not None else None))
+            source = videos if card.video is not None else None
+            stored_cards.append(StoredCard(card.at, card.until, card.prompt or "", source))
             videos += card.video is not None
-    return shots, images
+    return stored_cards, images
 
 
-def _storyboard_operation(request: VideoCreate, shots: list[Shot]) -> Operation | None:
+def _storyboard_operation(request: VideoCreate, cards: list[StoredCard]) -> Operation | None:
     """The storyboard, which begins with the clip's own prompt until a card has another."""
-    if not shots:
+    if not cards:
         return Loop("normal") if request.loop else None
-    prompt_starts = [shot.at for shot in shots if shot.prompt]
+    prompt_starts = [card.at for card in cards if card.prompt]
     if not prompt_starts or min(prompt_starts) > 0:
-        shots = [Shot(0.0, prompt=request.prompt), *shots]
-    return Storyboard(tuple(shots), request.loop)
+        cards = [StoredCard(0.0, prompt=request.prompt), *cards]
+    return Storyboard(tuple(cards), request.loop)
 
 
 def _check_card(card: StoryboardCard, field: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Repair of what crashes leave behind. Every worker runs it; its steps may run side by side.
+"""Repairs the state that crashes leave behind. Every worker runs it; its steps may run concurrently.
 
 Expired leases go back to the queue, wake-ups that were lost are sent again, credits expire, and files past their time
 or without a row are removed.

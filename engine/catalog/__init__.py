@@ -1,1 +1,1 @@
-"""What each model can do, as data. No torch."""
+"""The catalog of models: abilities, sizes and sampling settings of each, as data. No torch."""

@@ -13,8 +13,8 @@ from typing import Any, Final
 from engine.catalog.model import ModelEntry, Operation, Sampling, Size
 from engine.types import Quality
 
-_TEXT: Final[frozenset[Operation]] = frozenset({"text_to_video", "still"})
-_PICTURE: Final[frozenset[Operation]] = frozenset({"image_to_video"})
+_FROM_TEXT: Final[frozenset[Operation]] = frozenset({"text_to_video", "still"})
+_FROM_IMAGE: Final[frozenset[Operation]] = frozenset({"image_to_video"})
 _SMALL: Final = (Size(832, 480), Size(480, 832))
 _LARGE: Final = (*_SMALL, Size(1280, 720), Size(720, 1280))
 _ONE_WINDOW: Final = "A clip is denoised at once, so it lasts no longer than that."
@@ -61,7 +61,7 @@ _WAN_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
     {
         **_WAN,
         "about": f"Makes clips from text. {_ONE_WINDOW}",
-        "operations": _TEXT,
+        "operations": _FROM_TEXT,
         "image_positions": "none",
         "max_images": 0,
     }
@@ -69,7 +69,7 @@ _WAN_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
 _WAN_2_1: Final[Mapping[str, Any]] = MappingProxyType(
     {"created": 1_740_441_600, "sampling": _sampling_by_quality(50, 5.0, cache=_CACHE)}
 )
-_WAN_2_1_PICTURE: Final = ModelEntry(
+_WAN_2_1_IMAGE: Final = ModelEntry(
     **_WAN,
     **_WAN_2_1,
     name="wan2.1-i2v-14b-480p",
@@ -79,13 +79,13 @@ _WAN_2_1_PICTURE: Final = ModelEntry(
     memory_gb=56.0,
     sizes=_SMALL,
     native_pixels=832 * 480,
-    operations=_PICTURE,
+    operations=_FROM_IMAGE,
     image_positions="first",
     max_images=1,
     required_images=(0,),
 )
-_WAN_2_1_PICTURE_720P: Final = replace(
-    _WAN_2_1_PICTURE,
+_WAN_2_1_IMAGE_720P: Final = replace(
+    _WAN_2_1_IMAGE,
     name="wan2.1-i2v-14b-720p",
     title="Wan 2.1 I2V 14B 720P",
     repo="Wan-AI/Wan2.1-I2V-14B-720P-Diffusers",
@@ -124,17 +124,17 @@ WAN_ENTRIES: Final = (
         sizes=_LARGE,
         native_pixels=1280 * 720,
     ),
-    _WAN_2_1_PICTURE,
-    _WAN_2_1_PICTURE_720P,
+    _WAN_2_1_IMAGE,
+    _WAN_2_1_IMAGE_720P,
     replace(
-        _WAN_2_1_PICTURE_720P,
+        _WAN_2_1_IMAGE_720P,
         name="wan2.1-flf2v-14b-720p",
         title="Wan 2.1 FLF2V 14B 720P",
         repo="Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers",
         about=f"Makes clips between a first and a last frame. {_ONE_WINDOW}",
         created=1_744_848_000,
         sampling=_sampling_by_quality(50, 5.5, cache=_CACHE),
-        operations=_PICTURE | {"keyframes"},
+        operations=_FROM_IMAGE | {"keyframes"},
         image_positions="ends",
         max_images=2,
         required_images=(0, -1),
@@ -155,7 +155,7 @@ WAN_ENTRIES: Final = (
         repo="Wan-AI/Wan2.2-I2V-A14B-Diffusers",
         about=f"Makes clips from a first frame, and to a last one where there is one. {_ONE_WINDOW}",
         sampling=_sampling_by_quality(40, 3.5, cache=_CACHE),
-        operations=_PICTURE | {"keyframes"},
+        operations=_FROM_IMAGE | {"keyframes"},
         image_positions="ends",
         max_images=2,
         required_images=(0,),
@@ -171,7 +171,7 @@ WAN_ENTRIES: Final = (
         sizes=(Size(1280, 704), Size(704, 1280), Size(1280, 720), Size(720, 1280)),
         native_pixels=1280 * 704,
         sampling=_sampling_by_quality(50, 5.0, cache=_CACHE),
-        operations=_TEXT | _PICTURE,
+        operations=_FROM_TEXT | _FROM_IMAGE,
         image_positions="first",
         max_images=1,
     ),

@@ -1,4 +1,4 @@
-"""Limits of uploaded images and videos, for the routes that announce them and the process that applies them."""
+"""Limits of uploaded images and videos, read by the routes that publish them and by the process that enforces them."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def _image_position_violations(model: ModelEntry, seconds: float, frame: int) ->
 
 
 def _required_image_violations(model: ModelEntry, request: Request) -> list[RequestViolation]:
-    """Which of the pictures that the model cannot do without are missing; a last one is of no use without a first."""
+    """A violation for each image that is missing: those the model requires, and a first one where there is a last."""
     if _length_violations(model, request.seconds) or model.image_positions == "any":
         return []
     last = frame_count(model, request.seconds) - 1
@@ -183,7 +183,7 @@ def _required_image_violations(model: ModelEntry, request: Request) -> list[Requ
 
 
 def _operation_violations(model: ModelEntry, request: Request) -> list[RequestViolation]:
-    """What of a request's films, prompts and loops the model cannot do."""
+    """A violation for each of source videos, prompts over time and loops that the model cannot do."""
     violations = []
     if request.source_spans and not model.operations & _WITH_SOURCE_VIDEOS:
         text = f"{model.name} cannot continue a video or lead to one; choose another model."

@@ -78,10 +78,10 @@ def encode_frames(modules: Modules, pixels: torch.Tensor) -> torch.Tensor:
     return normalised
 
 
-def native_frames(modules: Modules, clip: ClipState, film: Path | None, first: int, last: int) -> torch.Tensor:
+def native_frames(modules: Modules, clip: ClipState, video: Path | None, first: int, last: int) -> torch.Tensor:
     """Frames `first` to `last` of a video, or of the clip's own beginning, at native size: [1, 3, F, h, w] in -1..1."""
-    if film is not None:
-        return video_to_native(clip.video_reader.read_frames(film, first, last), clip.plan.native, clip.plan.size)
+    if video is not None:
+        return video_to_native(clip.video_reader.read_frames(video, first, last), clip.plan.native, clip.plan.size)
     latest = -(-last // modules.temporal_compression)
     beginning = DecodeSpan(0, first, last, 0, min(latest + 2, 1 + max(clip.latents[0])))
     return decode_span(modules, clip, beginning).transpose(0, 1)[None] * 2 - 1

@@ -211,13 +211,13 @@ def catalog_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Ma
 
 def _wan_mismatch(model: ModelEntry, vae: Any, transformer: Any, settings: Mapping[str, Any]) -> str:
     """All Wan models are saved from the same two pipelines: only the configuration shows what a folder can do."""
-    text = transformer.config.in_channels == vae.config.z_dim
-    pictures = not text or bool(settings.get("expand_timesteps"))
-    if (text, pictures) != ("text_to_video" in model.operations, "image_to_video" in model.operations):
-        what = " and ".join(name for name, able in (("text", text), ("a first image", pictures)) if able)
-        return f"make clips from {what}, which is not what the catalog says of it"
+    from_text = transformer.config.in_channels == vae.config.z_dim
+    from_image = not from_text or bool(settings.get("expand_timesteps"))
+    if (from_text, from_image) != ("text_to_video" in model.operations, "image_to_video" in model.operations):
+        inputs = " and ".join(name for name, able in (("text", from_text), ("a first image", from_image)) if able)
+        return f"make clips from {inputs}, which is not what the catalog says of it"
     if (multiple := vae_compression(vae)[0] * transformer.config.patch_size[1]) != model.native_multiple:
-        return f"want sides of {multiple} pixels, and the catalog says {model.native_multiple}"
+        return f"need sides that are multiples of {multiple} pixels, and the catalog says {model.native_multiple}"
     return ""
 
 

@@ -1,1 +1,1 @@
-"""Pictures and films in and out: decoding, encoding, fragments, thumbnails, scaling."""
+"""Reading and writing images and videos: decoding, encoding, fragments, thumbnails, scaling."""

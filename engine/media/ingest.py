@@ -1,4 +1,4 @@
-"""Re-encodes an uploaded file in a sandboxed process: `python -m engine.media.ingest film A B`.
+"""Re-encodes an uploaded file in a sandboxed process: `python -m engine.media.ingest video A B`.
 
 The result is a PNG without metadata, or a silent H.264 video at `FRAME_RATE` frames a second. The format is read from
 the bytes; declared limits are checked before decoding and counted again during it; the process limits its own memory,
@@ -191,7 +191,7 @@ def _limit_resources() -> None:
 def main() -> None:
     """Re-encode one file and print the outcome as a line of JSON."""
     parser = argparse.ArgumentParser("python -m engine.media.ingest", description=__doc__)
-    parser.add_argument("kind", choices=("picture", "film"))
+    parser.add_argument("kind", choices=("image", "video"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     parser.add_argument("--seconds", type=float, default=20.0, help="the longest video that is accepted")
@@ -199,8 +199,8 @@ def main() -> None:
     parent_death.die_with_parent()
     _limit_resources()
     readers: dict[str, Callable[[], IngestedMedia]] = {
-        "picture": lambda: ingest_image(options.source, options.target),
-        "film": lambda: ingest_video(options.source, options.target, options.seconds),
+        "image": lambda: ingest_image(options.source, options.target),
+        "video": lambda: ingest_video(options.source, options.target, options.seconds),
     }
     try:
         answer = readers[options.kind]()._asdict()

@@ -156,10 +156,10 @@ class VideoWriter:
             if (rest := self._encoder.flush_fragment()) is not None:
                 self._concatenator.append(rest)
             self._concatenator.close()
-            pictures = self._stills.encode_files()
-            for name, data in pictures.items():
+            images = self._stills.encode_files()
+            for name, data in images.items():
                 (self._folder / (name + PART)).write_bytes(data)
-            for name in (*pictures, VIDEO):
+            for name in (*images, VIDEO):
                 (self._folder / (name + PART)).replace(self._folder / name)
 
     def _discard_files(self) -> None:

@@ -1,1 +1,1 @@
-"""How a model is put on a machine: device, precision, offload, quantization, LoRAs."""
+"""Places a model on a machine: device, precision, offload, quantization, LoRAs."""

@@ -1,7 +1,7 @@
-"""Whether an autoencoder works on whole frames or on overlapping tiles of them, by diffusers' own means, and the retry
+"""Switches an autoencoder between whole frames and overlapping tiles of them, by diffusers' own means. Retries
 in tiles when whole frames do not fit into memory.
 
-It knows the operator's setting and the abilities of the class; what is decoded is the families' concern.
+It knows the operator's setting and the abilities of the class; the families decide what is decoded.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ class SourceClip:
 
 
 @dataclass(frozen=True, slots=True)
-class StoryboardEntry:
-    """One entry of a storyboard at second `at`: a prompt, an encoded image, or a clip that is copied.
+class EngineCard:
+    """One card of a storyboard at second `at`: a prompt, an encoded image, or a clip that is copied.
 
     A prompt lasts `until` a second; without it, until shortly before the next prompt begins. Where it lasts until the
     next one begins, the clip cuts.
@@ -122,7 +122,7 @@ def loop_clip(request: Request, clip: SourceClip, length: Length) -> Request:
     return replace(request, source_spans=(span,), loop=True, seconds=clip.frames / _frame_rate(request))
 
 
-def lay_out_storyboard(request: Request, cards: Sequence[StoryboardEntry]) -> Request:
+def lay_out_storyboard(request: Request, cards: Sequence[EngineCard]) -> Request:
     """Cards laid out over the request's own length; the model is free between them."""
     ordered = sorted(cards, key=lambda card: card.at)
     prompts = [card for card in ordered if card.prompt]
@@ -146,7 +146,7 @@ def lay_out_storyboard(request: Request, cards: Sequence[StoryboardEntry]) -> Re
     )
 
 
-def _prompt_span(request: Request, card: StoryboardEntry, follows: float) -> PromptSpan:
+def _prompt_span(request: Request, card: EngineCard, follows: float) -> PromptSpan:
     until = (
         follows - min(PROMPT_TRANSITION, (follows - card.at) / 2) if card.until is None else min(card.until, follows)
     )

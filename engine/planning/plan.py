@@ -155,7 +155,7 @@ class ClipPlan:
     """A whole clip: `frames` of `size` pixels at `fps` in the file, denoised at `native` size.
 
     `steps` are in the order of work; the frames that they yield are in the clip's order. `marked` frames carry the
-    visible mark.
+    visible watermark.
     """
 
     model: ModelEntry

@@ -163,8 +163,8 @@ def _condition_window(model: ModelEntry, request: Request, total: int, gap: Gap,
         seed=derive_seed(request.seed, f"window {first}") if first else request.seed,
         guides=(*_context_guides(model, gap, layout), *_source_guides(model, request, gap, layout)),
         keyframes=tuple(
-            WindowKeyframe(frame - window_start, picture)
-            for frame, picture in _gap_images(request, total, gap)
+            WindowKeyframe(frame - window_start, image)
+            for frame, image in _gap_images(request, total, gap)
             if first <= frame <= last
         ),
         prompt_weights=_prompt_weights(request.prompt_spans, (first + min(last, gap.last)) / 2),

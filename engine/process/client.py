@@ -1,8 +1,8 @@
-"""The worker's side of the engine's child: start it, run jobs in it, cancel, kill, and know when it died.
+"""The engine as a child process, controlled from the worker: start it, run and cancel jobs, kill it, detect its death.
 
-All waiting is asyncio's; nothing polls and nothing here imports torch. The child is forked from
-multiprocessing's forkserver, which has torch, transformers and diffusers imported already: the first start
-takes seconds, a restart a fraction of one.
+Everything waits with asyncio, nothing polls, and no module imported here imports torch. The child is forked from
+multiprocessing's forkserver, which has imported torch, transformers and diffusers beforehand: the first start takes
+seconds, a restart a fraction of one.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from engine import parent_death
-from engine.process import server as child
+from engine.process import server
 from engine.process.protocol import CancelJob, JobEnded, JobEvent, RunJob, pack_message, receive_message_async
 from engine.types import EngineConfig, EngineError, Event, JobCancelled, Request, Resume
 
 _PRELOAD: Final = ["engine.process.forkserver", "engine.runtime.engine"]
-_UNKNOWN: Final = 255
+_UNKNOWN_EXITCODE: Final = 255
 
 
 class EngineDied(Exception):
-    """The child ended without an answer: out of memory, a crash, or a kill.
+    """The child process ended before its job did: out of memory, a crash, or a kill.
 
-    `exitcode` is the process's: negative is the signal that ended it, 255 unknown.
+    A negative `exitcode` is the number of the signal that ended the process; 255 means that the code is unknown.
     """
 
     def __init__(self, exitcode: int) -> None:
@@ -47,66 +47,66 @@ class EngineProcess:
 
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
-        self._alive: _EngineChild | None = None
-        self._job = 0
-        self._running: int | None = None
+        self._child: _EngineChild | None = None
+        self._last_job = 0
+        self._running_job: int | None = None
 
     @property
     def alive(self) -> bool:
-        return self._alive is not None and not self._alive.died.done()
+        return self._child is not None and not self._child.died.done()
 
     @property
     def pid(self) -> int | None:
-        """The child's process id while it lives."""
-        return self._alive.process.pid if self._alive is not None and self.alive else None
+        """The process id of a living child, else None."""
+        return self._child.process.pid if self._child is not None and self.alive else None
 
     async def start(self) -> None:
-        """Start a child and wait until it can take a job; does nothing while one lives. Raises EngineDied."""
+        """Start a child and wait until it accepts jobs; does nothing while one is alive. Raises EngineDied."""
         if not self.alive:
-            self._alive = await _spawn_child(self._config)
+            self._child = await _spawn_child(self._config)
 
     async def run(self, request: Request, out_dir: Path, resume: Resume | None = None) -> AsyncGenerator[Event, None]:
-        """Run one job and yield its events, as `Engine.run` does. Raises Cancelled, EngineError, or EngineDied.
+        """Run one job and yield its events, as `Engine.run` does. Raises JobCancelled, EngineError or EngineDied.
 
-        Leaving the iteration early cancels the job and waits until it has stopped, so close the iterator
-        (`contextlib.aclosing`) when you may break out of it.
+        Closing the iterator early cancels the job and waits until it has stopped. A caller that may break out of the
+        iteration must close it (`contextlib.aclosing`).
         """
-        if self._alive is None:
+        if self._child is None:
             raise RuntimeError("Start the engine's process before running a job in it.")
-        if self._running is not None:
+        if self._running_job is not None:
             raise RuntimeError("The engine's process runs one job at a time.")
-        self._job += 1
-        self._running = self._job
+        self._last_job += 1
+        job = self._running_job = self._last_job
         try:
-            self._alive.send(RunJob(self._job, request, out_dir, resume))
-            async for event in self._job_events(self._alive, self._job):
+            self._child.send(RunJob(job, request, out_dir, resume))
+            async for event in self._job_events(self._child, job):
                 yield event
         except (GeneratorExit, asyncio.CancelledError):
             self.cancel()
-            await self._drain_job(self._alive, self._job)
+            await self._drain_job(self._child, job)
             raise
         finally:
-            self._running = None
+            self._running_job = None
 
     def cancel(self) -> None:
-        """Ask the running job to stop; `run` then raises Cancelled.
+        """Request that the running job stops; `run` then raises JobCancelled.
 
-        Without a job whose first event was awaited, or asked again, it does nothing.
+        Does nothing when repeated, or while no job runs. A job runs from the moment its first event is awaited.
         """
-        if self._alive is not None and self._running is not None:
-            self._alive.send(CancelJob(self._running))
+        if self._child is not None and self._running_job is not None:
+            self._child.send(CancelJob(self._running_job))
 
     async def kill(self) -> None:
-        """End the child at once and wait until it is gone; a running job raises EngineDied."""
-        if self._alive is None:
+        """Kill the child and wait until it has ended; a running job raises EngineDied."""
+        if self._child is None:
             return
-        if not self._alive.died.done():
-            self._alive.process.kill()
-        await asyncio.wait([self._alive.died])
+        if not self._child.died.done():
+            self._child.process.kill()
+        await asyncio.wait([self._child.died])
 
-    async def _job_events(self, alive: _EngineChild, job: int) -> AsyncIterator[Event]:
+    async def _job_events(self, child: _EngineChild, job: int) -> AsyncIterator[Event]:
         while True:
-            match await alive.receive():
+            match await child.receive():
                 case JobEvent(number, event) if number == job:
                     yield event
                 case JobEnded(number, cancelled, failure) if number == job:
@@ -116,16 +116,17 @@ class EngineProcess:
                         raise failure
                     return
 
-    async def _drain_job(self, alive: _EngineChild, job: int) -> None:
+    async def _drain_job(self, child: _EngineChild, job: int) -> None:
+        """Discard the events of a cancelled job until it has ended."""
         try:
-            async for _event in self._job_events(alive, job):
+            async for _event in self._job_events(child, job):
                 pass
         except (JobCancelled, EngineError, EngineDied):
-            return  # stopped, as intended
+            return  # the job has ended, which is all that this waits for
 
 
 class _EngineChild:
-    """A started process: its socket, and `died`, a future of its exit code."""
+    """A started child process and its socket. The future `died` gets the exit code when the process ends."""
 
     def __init__(self, process: ForkServerProcess, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.process = process
@@ -139,7 +140,7 @@ class _EngineChild:
             self._writer.write(pack_message(message))
 
     async def receive(self) -> Any:
-        """The next message, or EngineDied."""
+        """The next message. Raises EngineDied."""
         try:
             return await receive_message_async(self._reader)
         except EOFError:
@@ -150,32 +151,32 @@ class _EngineChild:
         self.process.join()
         self._writer.close()
         exitcode = self.process.exitcode
-        self.died.set_result(_UNKNOWN if exitcode is None else exitcode)
+        self.died.set_result(_UNKNOWN_EXITCODE if exitcode is None else exitcode)
 
 
 async def _spawn_child(config: EngineConfig) -> _EngineChild:
     ours, theirs = socket.socketpair()
     with contextlib.ExitStack() as unless_ready:
-        # A half-started child reads the end of file and goes.
+        # Closing our end makes a child that has not finished starting read end of file and exit.
         unless_ready.callback(ours.close)
         process = await _fork_child(theirs, config)
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         unless_ready.callback(writer.close)
-        alive = _EngineChild(process, reader, writer)
-        await alive.receive()
+        child = _EngineChild(process, reader, writer)
+        await child.receive()
         unless_ready.pop_all()
-    return alive
+    return child
 
 
 async def _fork_child(theirs: socket.socket, config: EngineConfig) -> ForkServerProcess:
-    """Start a child on its end of the socket, which is closed here.
+    """Start a child that holds the socket `theirs`, and close that socket in this process.
 
-    Nothing interrupts a start: a request that breaks off in the middle brings the forkserver down.
+    A start is never interrupted: a request to the forkserver that breaks off in the middle would end the forkserver.
     """
     os.environ[parent_death.PARENT] = str(os.getpid())
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
-    process = context.Process(target=child.main, args=(theirs, config), name="engine", daemon=True)
+    process = context.Process(target=server.main, args=(theirs, config), name="engine", daemon=True)
     started: concurrent.futures.Future[None] = concurrent.futures.Future()
     started.set_running_or_notify_cancel()
 
@@ -184,7 +185,7 @@ async def _fork_child(theirs: socket.socket, config: EngineConfig) -> ForkServer
             with theirs:
                 _start_process(process)
         except (OSError, EOFError):
-            started.set_exception(EngineDied(_UNKNOWN))
+            started.set_exception(EngineDied(_UNKNOWN_EXITCODE))
         else:
             started.set_result(None)
 
@@ -195,10 +196,11 @@ async def _fork_child(theirs: socket.socket, config: EngineConfig) -> ForkServer
 
 @functools.cache
 def _start_queue() -> queue.SimpleQueue[Callable[[], None]]:
-    """What is put here runs in the one thread that starts all children of this process.
+    """A queue of functions for the one thread that starts all children of this process.
 
-    A thread, because the first start waits until the forkserver has imported everything. Always the same, because
-    Linux ends the forkserver with the *thread* that started it. A daemon, so that nobody waits for it at the end.
+    Starting needs a thread because the first start waits until the forkserver has imported everything. It is always
+    the same thread because Linux ends the forkserver together with the *thread* that started it. It is a daemon
+    thread, so that the interpreter can exit without waiting for it.
     """
     starts: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -214,7 +216,7 @@ def _start_process(process: ForkServerProcess) -> None:
     try:
         process.start()
     except (EOFError, ConnectionError):
-        # The forkserver was killed, and is not quite gone; once it is, the next start begins another.
-        server = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
-        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
+        # The forkserver was killed but has not ended yet. Once it has, the next start creates another one.
+        forkserver_pid = multiprocessing.forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # noqa: SLF001
+        os.waitid(os.P_PID, forkserver_pid, os.WEXITED | os.WNOWAIT)
         process.start()

@@ -1,8 +1,8 @@
-"""The engine's own process: takes jobs from a socket, runs them one after another, reports each event.
+"""The engine's child process: receives jobs on a socket, runs them one after another, and reports each event.
 
-A thread watches the socket, so that a cancel is seen while torch computes and the end of the parent ends this
-process at once. A job that fails by name is answered; an error without a name kills the process, whose parent
-then starts a fresh one: after an unknown fault nothing in here is to be trusted.
+A thread reads the socket, so that a cancellation arrives while torch computes, and the end of the parent ends this
+process at once. A job that fails with an EngineError is answered with it. Any other error ends the process, because
+its state can no longer be trusted, and the parent starts another one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def main(connection: socket.socket, config: EngineConfig) -> None:
-    """Serve jobs until the other end of `connection` closes, or the engine wants a fresh process."""
+    """Serve jobs until the other end of `connection` closes, or the engine requires a new process."""
     parent_death.die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Not above: the parent imports this module to name the function, and torch is not for the parent.
+    # Imported here because the parent imports this module for `main` and must not load torch.
     from engine.runtime.engine import Engine
 
     inbox = _JobInbox(connection)
@@ -62,7 +62,7 @@ class _JobInbox:
             try:
                 message = receive_message(self._connection)
             except (EOFError, ConnectionError):
-                # The worker is gone. Waiting for the main thread to come back from torch may take a minute.
+                # The worker has ended. The main thread might not return from torch for a minute.
                 os._exit(0)
             match message:
                 case RunJob():

@@ -1,1 +1,1 @@
-"""What every frame passes before it leaves: frame rules and the visible mark."""
+"""Checks and marks every frame before it leaves: frame rules and the visible watermark."""

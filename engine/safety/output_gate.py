@@ -1,6 +1,6 @@
 """The output gate: every pixel that leaves the engine, in a video, a poster or a preview, passes `finish_frames`.
 
-Frame rules are checked first, on unmarked frames; then the visible mark is drawn. Whatever must hold for all output
+Frame rules are checked first, on unmarked frames; then the watermark is drawn. Whatever must hold for all output
 belongs here and nowhere else.
 """
 
@@ -20,8 +20,8 @@ def finish_frames(
     batches: Iterable[NDArray[np.float32]], rules: Sequence[FrameRule] = (), *, marked: bool = False
 ) -> NDArray[np.uint8]:
     """Batches of frames at the file's size, [F, H, W, 3] floats in 0..1 -> all of them as one array of bytes, which the
-    caller owns. With `marked` they carry the visible mark. Raises EngineError with the failure code of the rule that
-    refuses them.
+    caller owns. With `marked` they carry the visible watermark. Raises EngineError with the failure code of the rule
+    that refuses them.
     """
     frames = np.concatenate([_to_bytes(batch) for batch in batches])
     _apply_rules(frames, rules)

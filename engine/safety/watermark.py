@@ -1,10 +1,10 @@
-"""The visible mark: a lens and the name, drawn into the lower right corner of frames.
+"""The visible watermark: a lens and the name, drawn into the lower right corner of frames.
 
-It only draws; `engine.safety.output_gate` decides which frames are marked.
+It only draws; `engine.safety.output_gate` decides which frames carry it.
 
-The mark bounds the brightness of each of its pixels from below and from above: light strokes, and a soft shade around
-them that sets them off from a bright background. So marking is idempotent to the bit: a video made from a marked one
-shows one mark and not two, which alpha blending would not give.
+The watermark bounds the brightness of each of its pixels from below and from above: light strokes, and a soft shade
+around them that sets them off from a bright background. So drawing it is idempotent to the bit: a video made from a
+marked one shows one watermark and not two, which alpha blending would not give.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from engine.testing.tiny_ltx2 import ltx2
 _TEXT_WIDTH: Final = 32
 _VOCABULARY: Final = 260
 _PATCHES: Final = (32 // 8) ** 2
-"""What the image encoder sees of a picture, beside the whole of it."""
+"""Patches that the image encoder makes of an image, beside its token for the whole."""
 _CHAT: Final = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 

@@ -1,7 +1,7 @@
 """Writes a model folder of the real LTX-Video classes with tiny random weights, for tests and measurements.
 
 The layout, the topology (32x32x8 compression, per-token timesteps, T5) and the code that loads it are those
-of production; what it films is noise. It takes a fraction of a second and 6 MB, and needs no network.
+of production; its clips are noise. It takes a fraction of a second and 6 MB, and needs no network.
 """
 
 from __future__ import annotations

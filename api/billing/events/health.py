@@ -24,7 +24,7 @@ def _inbox_troubles(inbox: InboxStatus) -> Iterator[str]:
     why = f" The oldest says: {inbox.error}." if inbox.error else ""
     if inbox.parked:
         yield (
-            f"{inbox.parked} events from Stripe could not be applied for a day and are set aside.{why} Fix the cause,"
+            f"{inbox.parked} events from Stripe could not be applied for a day and are parked.{why} Fix the cause,"
             " then `kinora stripe reconcile` tries them again."
         )
     elif inbox.oldest > LATE:

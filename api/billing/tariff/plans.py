@@ -22,7 +22,8 @@ class TariffPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One version of a plan. `max_short_side` is in pixels; a larger `priority` is served first.
 
     `amount` is the price of a month in the currency's smallest unit, and 0 for what is not sold. `marked` clips carry
-    the visible mark; under a `relaxed` plan clips are still made, when no paid one waits, once the credits are spent.
+    the visible watermark. Under a `relaxed` plan clips are still made once the credits are spent, when no paid one
+    waits.
     """
 
     name: Name

@@ -1,4 +1,4 @@
-"""The synchronous executor of commands, on httpx2. `_transport_async` is its twin, line for line."""
+"""The synchronous executor of commands, on httpx2. `_transport_async` mirrors it line for line."""
 
 from __future__ import annotations
 

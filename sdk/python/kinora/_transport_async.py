@@ -1,4 +1,4 @@
-"""The asynchronous executor of commands, on httpx2; the twin of `_transport`, line for line.
+"""The asynchronous executor of commands, on httpx2; it mirrors `_transport` line for line.
 
 A module of its own, because asyncio is half of what importing the client would cost.
 """

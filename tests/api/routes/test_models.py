@@ -127,7 +127,7 @@ async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loose
     problem = (await client.post(f"/v1/{path}", json=body, headers=account.headers)).json()
     assert (problem["status"], problem["param"]) == (422, "preset")
     assert problem["detail"].startswith(f"{model} cannot use the image of a preset; ")
-    assert "here that can: kinora-mini, ltx-2." in problem["detail"]
+    assert "or a model that can: kinora-mini, ltx-2." in problem["detail"]
     assert await available(client, account) == before
 
 

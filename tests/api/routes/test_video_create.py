@@ -93,9 +93,9 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
     assert (answer.json()["parents"], answer.json()["cost"]["credits"]) == ([source], 12)
     claimed = await claim(app_state)
     shots = (
-        operations.Shot(0, prompt="the whole"),
-        operations.Shot(2, prompt="a red ball"),
-        operations.Shot(4, film=0),
+        operations.StoredCard(0, prompt="the whole"),
+        operations.StoredCard(2, prompt="a red ball"),
+        operations.StoredCard(4, source=0),
     )
     assert claimed.operation == operations.Storyboard(shots, loop=True)
     pictures, [film] = await app_state.lifecycle.load_inputs(claimed)
@@ -177,7 +177,7 @@ async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
     answer = await create(client, account, storyboard=[{"at": 1, "video": source}], seconds=4)
     assert (answer.status_code, answer.json()["cost"]["credits"]) == (200, 4), answer.text
     claimed = await claim(app_state)
-    shots = (operations.Shot(0, prompt=answer.json()["prompt"]), operations.Shot(1, film=0))
+    shots = (operations.StoredCard(0, prompt=answer.json()["prompt"]), operations.StoredCard(1, source=0))
     assert claimed.operation == operations.Storyboard(shots, loop=False)
     full = await create(client, account, storyboard=[{"at": 0, "video": source}], seconds=2)
     assert (full.status_code, full.json()["param"]) == (422, "storyboard")

@@ -27,7 +27,7 @@ OPERATIONS: list[Operation] = [
     operations.Recut(((0.0, 1.0), (2.0, 3.0))),
     operations.Blend("late", ("one", "other")),
     operations.Loop("long"),
-    operations.Storyboard((operations.Shot(0.0, prompt="a"), operations.Shot(2.0, film=1)), loop=False),
+    operations.Storyboard((operations.StoredCard(0.0, prompt="a"), operations.StoredCard(2.0, source=1)), loop=False),
 ]
 
 

@@ -47,7 +47,7 @@ async def test_a_style_reaches_every_card(client: httpx.AsyncClient, app_state: 
     assert claimed
     assert isinstance(claimed.operation, operations.Storyboard)
     words = BUILT_IN["archival"].prompt
-    assert [shot.prompt for shot in claimed.operation.shots] == [f"a red ball. {words}", f"a blue boat. {words}"]
+    assert [card.prompt for card in claimed.operation.cards] == [f"a red ball. {words}", f"a blue boat. {words}"]
 
 
 async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:

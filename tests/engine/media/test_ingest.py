@@ -184,10 +184,10 @@ def child(*arguments: str) -> dict[str, object]:
 
 def test_the_child_reads_with_nothing_in_its_environment(tmp_path: Path) -> None:
     source = film(tmp_path / "a.mp4", [n / 24 for n in range(24)])
-    assert child("film", str(source), str(tmp_path / "out.mp4")) == {"width": 64, "height": 48, "seconds": 1.0}
+    assert child("video", str(source), str(tmp_path / "out.mp4")) == {"width": 64, "height": 48, "seconds": 1.0}
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
-    assert child("picture", str(tmp_path / "a.png"), str(tmp_path / "out.png"))["width"] == 30
-    assert child("film", str(source), str(tmp_path / "out.mp4"), "--seconds", "0.5")["refused"] == "seconds"
+    assert child("image", str(tmp_path / "a.png"), str(tmp_path / "out.png"))["width"] == 30
+    assert child("video", str(source), str(tmp_path / "out.mp4"), "--seconds", "0.5")["refused"] == "seconds"
 
 
 def test_the_child_has_little_room() -> None:

@@ -20,7 +20,7 @@ from engine.mini.evaluation import detection
 from engine.mini.evaluation.judge import judge_clip
 from engine.mini.evaluation.sampling import peak_snr, read_frames
 from engine.planning import operations
-from engine.planning.operations import SourceClip, StoryboardEntry
+from engine.planning.operations import EngineCard, SourceClip
 from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, PromptSpan, Request
 
@@ -144,9 +144,7 @@ def test_an_edit_keeps_what_the_prompt_does_not_name(studio: Studio) -> None:
 
 def test_a_storyboard_changes_its_hour_and_not_its_thing(studio: Studio) -> None:
     night = "a red ball moves up over green hills at night"
-    story = studio.frames(
-        operations.lay_out_storyboard(request("", 6), [StoryboardEntry(0, BALL), StoryboardEntry(3, night)])
-    )
+    story = studio.frames(operations.lay_out_storyboard(request("", 6), [EngineCard(0, BALL), EngineCard(3, night)]))
     day, dark = judge_clip(story[:16]), judge_clip(story[-16:])
     assert (day.time, dark.time) == ("day", "night")
     assert day.colour == dark.colour == "red"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.catalog.registry import frame_count
 from engine.planning import operations
-from engine.planning.operations import BLEND_CURVES, Curve, Direction, Length, SourceClip, StoryboardEntry
+from engine.planning.operations import BLEND_CURVES, Curve, Direction, EngineCard, Length, SourceClip
 from engine.planning.plan import CopySpan, Window
 from engine.planning.timeline import plan_clip
 from engine.types import PromptSpan, Request, Strength
@@ -133,11 +133,11 @@ def test_a_short_film_is_not_eaten_up_by_its_loop() -> None:
 
 def test_a_storyboard_changes_its_prompt_by_degrees_unless_cards_touch() -> None:
     cards = [
-        StoryboardEntry(6, "c"),
-        StoryboardEntry(0, "a"),
-        StoryboardEntry(3, "b", until=6),
-        StoryboardEntry(2, image=b"png"),
-        StoryboardEntry(8, clip=SourceClip(Path("x"), 16)),
+        EngineCard(6, "c"),
+        EngineCard(0, "a"),
+        EngineCard(3, "b", until=6),
+        EngineCard(2, image=b"png"),
+        EngineCard(8, clip=SourceClip(Path("x"), 16)),
     ]
     request = operations.lay_out_storyboard(replace(ASKED, seconds=10), cards)
     assert request.prompt_spans == (PromptSpan(0, 16, "a"), PromptSpan(24, 48, "b"), PromptSpan(48, 72, "c"))

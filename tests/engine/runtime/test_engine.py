@@ -14,7 +14,7 @@ from PIL import Image
 from engine.catalog.registry import find_model, frame_count
 from engine.media.video_writer import PART, VideoWriter
 from engine.planning import operations
-from engine.planning.operations import Direction, SourceClip, StoryboardEntry
+from engine.planning.operations import Direction, EngineCard, SourceClip
 from engine.runtime.engine import Engine
 from engine.types import (
     Done,
@@ -245,7 +245,7 @@ def test_every_operation_makes_a_film_of_its_length(
     engine: Engine, request_: Request, source: Path, tmp_path: Path
 ) -> None:
     clip, other = SourceClip(source, 24), SourceClip(source, 16)
-    cards = [StoryboardEntry(0, "a red ball"), StoryboardEntry(1, "a blue star"), StoryboardEntry(2, clip=other)]
+    cards = [EngineCard(0, "a red ball"), EngineCard(1, "a blue star"), EngineCard(2, clip=other)]
     requests = {
         "remix": operations.remix_clip(request_, clip, "mild"),
         "edit": operations.edit_clip(request_, clip, "mild"),

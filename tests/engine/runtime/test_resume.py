@@ -13,7 +13,7 @@ import pytest
 from engine.catalog.registry import find_model
 from engine.media.video_writer import VideoWriter
 from engine.planning import operations
-from engine.planning.operations import SourceClip, StoryboardEntry
+from engine.planning.operations import EngineCard, SourceClip
 from engine.planning.timeline import plan_clip
 from engine.runtime.engine import Engine
 from engine.testing import tiny_ltx
@@ -83,7 +83,7 @@ def windows(events: list[object]) -> set[int]:
 
 def kinds(request: Request, source: Path) -> dict[str, Request]:
     clip, other = SourceClip(source, 24), SourceClip(source, 16)
-    cards = [StoryboardEntry(0, "a red ball"), StoryboardEntry(2, "a blue star"), StoryboardEntry(4, clip=other)]
+    cards = [EngineCard(0, "a red ball"), EngineCard(2, "a blue star"), EngineCard(4, clip=other)]
     return {
         "words": request,
         "extension": operations.extend_clip(request, clip, 5, "forward"),

@@ -1,4 +1,4 @@
-"""The inbox on PostgreSQL: each event once, tried again, set aside, and never in another's way."""
+"""The inbox on PostgreSQL: each event once, tried again, parked, and never in another's way."""
 
 from __future__ import annotations
 
