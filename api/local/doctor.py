@@ -188,6 +188,19 @@ async def _check_sources(settings: Settings) -> Finding:
     return Finding("ok", "Weights and LoRAs that are named are there.")
 
 
+async def _check_loras(settings: Settings) -> Finding:
+    """Whether each LoRA can be applied to its model; one that cannot loses only the clips that name it."""
+    if not settings.loras:
+        return Finding("ok", "No LoRA is named.")
+    try:
+        from engine.loading.lora_check import unusable_loras
+    except ImportError:
+        return Finding("note", "Whether the LoRAs can be applied is unknown without torch.")
+    if unusable := await asyncio.to_thread(unusable_loras, settings.engine_config):
+        return Finding("lack", " ".join(unusable))
+    return Finding("ok", f"The LoRAs that are on this disk can be applied: {', '.join(settings.loras)}.")
+
+
 async def _check_frame_rules(settings: Settings) -> Finding:
     if reason := await asyncio.to_thread(preflight.frame_rule_error, settings.frame_rules):
         return Finding("lack", reason)
@@ -272,6 +285,7 @@ CHECKS: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (
     _check_redis,
     _check_disk,
     _check_sources,
+    _check_loras,
     _check_frame_rules,
     _check_tariff,
     _check_stripe,

@@ -64,6 +64,7 @@ class Generation(GenerationColumns, frozen=True, kw_only=True):
     published_seconds: float
     preview: str | None
     failure: str | None
+    failure_detail: str | None
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None

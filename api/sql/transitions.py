@@ -90,13 +90,14 @@ async def is_completed_by(db: Database, generation_id: str, attempt: int) -> boo
     return value
 
 
-async def fail_attempt(db: Database, generation_id: str, attempt: int, failure: str) -> bool:
+async def fail_attempt(db: Database, generation_id: str, attempt: int, failure: str, detail: str | None = None) -> bool:
     """In_progress → failed; False if the attempt has lost its lease."""
     tag = await db.execute(
         """
         UPDATE generations
         SET state = 'failed',
             failure = $3,
+            failure_detail = $4,
             eta_seconds = NULL,
             lease_until = NULL,
             completed_at = now(),
@@ -108,6 +109,7 @@ async def fail_attempt(db: Database, generation_id: str, attempt: int, failure: 
         generation_id,
         attempt,
         failure,
+        detail,
     )
     return changed_one_row(tag)
 

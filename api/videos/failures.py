@@ -44,7 +44,7 @@ FAILURE_REASONS: dict[str, FailureReason] = dict(
             "device_missing", "The server's graphics card is missing.", "La carte graphique du serveur manque."
         ),
         _engine_failure("bad_setting", "This server is misconfigured.", "Ce serveur est mal réglé."),
-        _engine_failure("lora_missing", "A LoRA is not installed here.", "Un LoRA n'est pas installé ici."),
+        _engine_failure("lora_missing", "A LoRA cannot be used here.", "Un LoRA ne peut pas être utilisé ici."),
         _engine_failure(
             "out_of_memory", "The video was too large for the server.", "La vidéo était trop grande pour le serveur."
         ),

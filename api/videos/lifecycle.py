@@ -143,13 +143,16 @@ class VideoLifecycle:
         self._announcer.announce_change(claimed.user_id, claimed.id)
         return True
 
-    async def fail(self, claimed: ClaimedGeneration, failure: str) -> bool:
-        """After a failed try, queue the row again if the failure is retryable and tries are left; else refund it."""
+    async def fail(self, claimed: ClaimedGeneration, failure: str, detail: str | None = None) -> bool:
+        """After a failed try, queue the row again if the failure is retryable and tries are left; else refund it.
+
+        `detail` is a sentence for the user that says more than the failure's own.
+        """
         if FAILURE_REASONS[failure].retryable and claimed.tries + 1 < self._settings.max_tries:
             wait = RETRY_WAITS[min(claimed.tries, len(RETRY_WAITS) - 1)]
             return await self._requeue_attempt(claimed, tries=1, wait=wait)
         async with transaction(self._pool) as db:
-            moved = await self._fail_attempt(db, claimed.id, claimed.attempt, failure)
+            moved = await self._fail_attempt(db, claimed.id, claimed.attempt, failure, detail)
         if moved:
             self._announcer.announce_change(claimed.user_id, claimed.id)
         return moved
@@ -169,9 +172,11 @@ class VideoLifecycle:
             self._announcer.announce_change(lost.user_id, lost.id)
             self._wakeups.send(lost.pool)
 
-    async def _fail_attempt(self, db: Database, video_id: str, attempt: int, failure: str) -> bool:
+    async def _fail_attempt(
+        self, db: Database, video_id: str, attempt: int, failure: str, detail: str | None = None
+    ) -> bool:
         """In_progress → failed in the caller's transaction, with the whole hold released."""
-        moved = await transitions.fail_attempt(db, video_id, attempt, failure)
+        moved = await transitions.fail_attempt(db, video_id, attempt, failure, detail)
         if moved:
             await self._credits.settle(db, video_id, 0)
         return moved

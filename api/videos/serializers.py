@@ -115,9 +115,8 @@ def _to_failure(row: Generation) -> Failure | None:
     if row.failure is None:
         return None
     reason = FAILURE_REASONS[row.failure]
-    return Failure(
-        row.failure, reason.retryable, refunded=row.settled == 0, user_message=reason.localized_message(row.locale)
-    )
+    message = " ".join(filter(None, (reason.localized_message(row.locale), row.failure_detail)))
+    return Failure(row.failure, reason.retryable, refunded=row.settled == 0, user_message=message)
 
 
 def poll_headers(video: Video) -> dict[str, str]:

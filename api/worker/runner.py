@@ -49,6 +49,8 @@ RETRY_PAUSES = (
     5.0,
 )  # seconds between tries of a transition that must not be lost; the last one repeats
 START_LIMIT = 180.0  # seconds the engine process may take to start
+PUBLIC_FAILURES = frozenset({"lora_missing"})
+"""Failures whose reason is for the user too: the engine words it without paths. Those of others are for the log."""
 UNKNOWN_EXIT = 255  # the exit code in EngineDied for a process that ended without a result
 
 P = ParamSpec("P")
@@ -154,8 +156,9 @@ class JobRunner:
         except JobCancelled:
             return "stopped"
         except EngineError as error:
-            log.warning("engine_refused", video_id=job.id, code=error.code)
-            return await self._record_failure(job, error.code)
+            log.warning("engine_refused", video_id=job.id, code=error.code, reason=str(error))
+            detail = str(error) if error.code in PUBLIC_FAILURES else None
+            return await self._record_failure(job, error.code, detail)
         except EngineDied as error:
             log.warning("engine_died", video_id=job.id, exit_code=error.exitcode)
             return await self._record_failure(job, "timed_out" if self._timed_out else "engine_died")
@@ -165,11 +168,11 @@ class JobRunner:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _record_failure(self, job: ClaimedGeneration, failure: str) -> str:
+    async def _record_failure(self, job: ClaimedGeneration, failure: str, detail: str | None = None) -> str:
         if self._closing:
             await self._retry_until_done(self._lifecycle.return_to_queue, job)
             return "given_back"
-        await self._retry_until_done(self._lifecycle.fail, job, failure)
+        await self._retry_until_done(self._lifecycle.fail, job, failure, detail)
         return failure
 
     async def _follow_engine(self, job: ClaimedGeneration, folder: Path) -> Result:

@@ -160,10 +160,14 @@ def read_module(model: ModelEntry, name: str, kind: str, folder: Path, dtype: to
         return AutoTokenizer.from_pretrained(folder)
     if kind not in spec.classes:
         raise ValueError(f"it holds a {kind}, and the family {model.family!r} takes {' or '.join(spec.classes)}")
-    module_class = next(getattr(library, kind) for library in (diffusers, ltx2, transformers) if hasattr(library, kind))
     if not spec.is_torch_module:
-        return module_class.from_pretrained(folder)
-    return module_class.from_pretrained(folder, dtype=torch.float32 if spec.keeps_float32 else dtype).eval()
+        return module_class(kind).from_pretrained(folder)
+    return module_class(kind).from_pretrained(folder, dtype=torch.float32 if spec.keeps_float32 else dtype).eval()
+
+
+def module_class(kind: str) -> Any:
+    """The class of this name, of diffusers or transformers."""
+    return next(getattr(library, kind) for library in (diffusers, ltx2, transformers) if hasattr(library, kind))
 
 
 def weights_digest(folder: Path, names: Iterable[str]) -> str:

@@ -176,9 +176,14 @@ def _read_modules(
     return modules
 
 
+def bundled_folder(model: ModelEntry) -> Path:
+    """The folder of a model that ships with Kinora."""
+    return _PACKAGE / model.repo
+
+
 def _weights_folder(model: ModelEntry, config: EngineConfig) -> Path:
     """The folder of the weights on disk, fetched from the hub if need be."""
-    source = config.weights.get(model.name) or (str(_PACKAGE / model.repo) if model.bundled else model.repo)
+    source = config.weights.get(model.name) or (str(bundled_folder(model)) if model.bundled else model.repo)
     if not source:
         message = f"The weights of {model.name} are in no hub in diffusers' layout. {model.about}"
         raise EngineError("model_missing", message)
@@ -216,13 +221,13 @@ def _attach_loras(transformers: Collection[Any], source: ModelSource, named: Seq
     for each in named:
         key = lora.adapter_name(each.name)
         try:
-            with _named_errors(Path(each.source)):
-                digests[key] = lora.attach_lora(transformers, key, each.source)
-                sources[key] = each.source
-        except EngineError as error:
-            if error.code != "model_broken":
-                raise
-            errors[key] = str(error)
+            digests[key] = lora.attach_lora(transformers, key, each.source)
+        except Exception as error:  # whatever an operator's file raises concerns that file alone
+            if is_out_of_memory(error):
+                raise EngineError("out_of_memory", f"There is no room for the LoRA {each.name!r}.") from error
+            errors[key] = f"The LoRA {each.name!r} {lora.unusable_reason(error)}."
+        else:
+            sources[key] = each.source
     return _AttachedLoras(digests, sources, errors)
 
 

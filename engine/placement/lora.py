@@ -7,28 +7,33 @@ the previous job remains.
 
 from __future__ import annotations
 
-import json
+import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-import diffusers.loaders
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import nn
 
+from engine.placement.lora_files import LORA_FILE, LoraFile, read_lora_file
+from engine.placement.lora_layouts import (
+    ORIGINAL_NAMES,
+    BadLoraError,
+    LoraLayer,
+    configured_scale,
+    group_by_layer,
+    match_layers,
+)
 from engine.types import LoraWeight
 
-LORA_FILE: Final = "pytorch_lora_weights.safetensors"
-_LOADER_MIXINS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "LTXVideoTransformer3DModel": "LTXVideoLoraLoaderMixin",
-        "LTX2VideoTransformer3DModel": "LTX2LoraLoaderMixin",
-        "WanTransformer3DModel": "WanLoraLoaderMixin",
-    }
-)
-"""Diffusers' mixins that read the published LoRA layouts of each transformer class."""
+__all__ = ["LORA_FILE", "activate_loras", "adapter_name", "attach_lora", "check_lora", "unusable_reason"]
+
+Weights: TypeAlias = dict[str, torch.Tensor]
+
+_ADAPTER_PART: Final = re.compile(r"\.(base_layer|lora_\w+)(\.|$)")
+"""Modules within a layer that has LoRAs."""
 
 
 def adapter_name(name: str) -> str:
@@ -40,22 +45,47 @@ def attach_lora(transformers: Collection[Any], name: str, source: str) -> str:
     """Attach a LoRA to each of a model's transformers, inactive. `source` is a folder, a .safetensors file, or either
     on the hub. Returns a digest of its weights.
 
-    Raises ValueError where it holds nothing for such a transformer, and whatever reading the file raises.
+    Raises BadLoraError for one that cannot be applied exactly, and OSError. The transformers are then as they were.
     """
-    kind = type(next(iter(transformers))).__name__
-    if kind not in _LOADER_MIXINS:
-        raise ValueError(f"a {kind} takes no LoRA")
-    reader = getattr(diffusers.loaders, _LOADER_MIXINS[kind])
-    weights, metadata = reader.lora_state_dict(**_load_arguments(source), return_lora_metadata=True)
-    digest = _weights_digest(weights, metadata)
+    weights = check_lora(next(iter(transformers)), source)
+    try:
+        for transformer in transformers:
+            with warnings.catch_warnings():  # several LoRAs on one model are intended
+                warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
+                transformer.load_lora_adapter(dict(weights), adapter_name=name, prefix=None)
+    except BaseException:
+        _detach_lora(transformers, name)
+        raise
     for transformer in transformers:
-        with warnings.catch_warnings():  # several LoRAs on one model are intended
-            warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
-            reader.load_lora_into_transformer(weights, transformer, adapter_name=name, metadata=metadata)
-        if name not in getattr(transformer, "peft_config", {}):
-            raise ValueError("it holds nothing for a transformer")
         transformer.disable_adapters()
-    return digest
+    return _weights_digest(weights)
+
+
+def check_lora(transformer: Any, source: str) -> Weights:
+    """The weights of a LoRA in diffusers' layout, with its scale worked into them. Changes nothing, and the
+    transformer may be on the device "meta".
+
+    Raises BadLoraError for one that this transformer cannot take exactly as it is, and OSError.
+    """
+    kind = type(transformer).__name__
+    if kind not in ORIGINAL_NAMES:
+        raise BadLoraError(f"cannot be applied: a {kind} takes no LoRA")
+    file = read_lora_file(source)
+    if broken := [name for name, tensor in file.tensors.items() if not tensor.float().isfinite().all()]:
+        raise BadLoraError(f"is damaged: {broken[0]} holds numbers that are not finite")
+    layers = group_by_layer(file.tensors, {name for name, tensor in file.tensors.items() if not tensor.float().any()})
+    modules = _adaptable_layers(transformer)
+    weights: Weights = {}
+    for layer, module in match_layers(layers, kind, modules).items():
+        weights |= _layer_weights(file, layers[layer], module, modules[module])
+    return _with_all_biases(weights)
+
+
+def unusable_reason(error: Exception) -> str:
+    """Why a LoRA cannot be used, as the end of a sentence for whoever asked for it: no path and no address."""
+    if isinstance(error, BadLoraError):
+        return str(error)
+    return "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({type(error).__name__})"
 
 
 def activate_loras(transformer: Any, loras: Sequence[LoraWeight]) -> None:
@@ -72,22 +102,66 @@ def activate_loras(transformer: Any, loras: Sequence[LoraWeight]) -> None:
         transformer.disable_adapters()
 
 
-def _load_arguments(source: str) -> dict[str, Any]:
-    """Diffusers' loading arguments for a source. A path on this disk is not looked up on the hub."""
-    local = Path(source).is_absolute() or source.startswith(".") or Path(source).exists()
-    arguments: dict[str, Any] = {"local_files_only": local, "use_safetensors": True}  # never a pickle
-    arguments["pretrained_model_name_or_path_or_dict"] = source
-    if source.endswith(".safetensors"):
-        folder, _, file = source.rpartition("/")
-        return arguments | {"pretrained_model_name_or_path_or_dict": folder or ".", "weight_name": file}
-    if local and (Path(source) / LORA_FILE).is_file():
-        return arguments | {"weight_name": LORA_FILE}
-    return arguments
+def _adaptable_layers(transformer: nn.Module) -> dict[str, Any]:
+    """The layers that a LoRA may change, by diffusers' names; of those with LoRAs already the original ones."""
+    layers = {}
+    for name, module in transformer.named_modules():
+        if isinstance(module, BaseTunerLayer):
+            layers[name] = module.get_base_layer()
+        elif isinstance(module, nn.Linear | nn.Conv3d) and not _ADAPTER_PART.search(name):
+            layers[name] = module
+    return layers
 
 
-def _weights_digest(weights: Mapping[str, torch.Tensor], metadata: Mapping[str, Any] | None) -> str:
-    """A digest of all weights and their scaling, independent of the file they came from; a gigabyte takes a second."""
-    digest = blake2b(json.dumps(metadata, sort_keys=True, default=str).encode(), digest_size=16)
+def _detach_lora(transformers: Collection[Any], name: str) -> None:
+    for transformer in transformers:
+        if name in getattr(transformer, "peft_config", {}):
+            transformer.delete_adapters(name)
+
+
+def _layer_weights(file: LoraFile, layer: LoraLayer, module: str, base: Any) -> Weights:
+    """One layer's matrices in diffusers' naming, with its scale worked into them. Raises BadLoraError."""
+    tensors = {role: file.tensors[name] for role, name in layer.tensors.items()}
+    outputs, inputs = base.weight.shape[0], base.weight.shape[1:]
+    down = tensors.get("down", torch.zeros(1, *inputs))  # of a layer that has a bias alone
+    up = tensors.get("up", torch.zeros(outputs, 1))
+    rank = len(down) if down.ndim else 0
+    if not rank or down.numel() != rank * inputs.numel() or up.numel() != rank * outputs:
+        shapes = f"{tuple(up.shape)} times {tuple(down.shape)} for a weight of {tuple(base.weight.shape)}"
+        raise BadLoraError(f"is for another model: its layer {module} has {shapes}")
+    scale = _layer_scale(file, tensors.get("alpha"), module, rank)
+    weights = {
+        f"{module}.lora_A.weight": down.reshape(rank, *inputs),
+        f"{module}.lora_B.weight": _scaled(up, scale).reshape(outputs, rank, *(1 for _ in inputs[1:])),
+    }
+    return weights | ({f"{module}.lora_B.bias": tensors["bias"]} if "bias" in tensors else {})
+
+
+def _layer_scale(file: LoraFile, alpha: torch.Tensor | None, module: str, rank: int) -> float:
+    if alpha is None:
+        return configured_scale(file.config, module, rank)
+    if alpha.numel() != 1:
+        raise BadLoraError(f"has an alpha of {alpha.numel()} numbers for its layer {module}")
+    return float(alpha) / rank
+
+
+def _scaled(matrix: torch.Tensor, scale: float) -> torch.Tensor:
+    return matrix if scale == 1 else matrix.float() * scale
+
+
+def _with_all_biases(weights: Weights) -> Weights:
+    """Where one layer has a bias, peft expects one of each: those of the others change nothing."""
+    if not any(name.endswith(".bias") for name in weights):
+        return weights
+    outputs = {name: matrix for name, matrix in weights.items() if name.endswith("lora_B.weight")}
+    return {
+        name.replace(".weight", ".bias"): matrix.new_zeros(len(matrix)) for name, matrix in outputs.items()
+    } | weights
+
+
+def _weights_digest(weights: Mapping[str, torch.Tensor]) -> str:
+    """A digest of all weights, independent of the file they came from; a gigabyte takes a second."""
+    digest = blake2b(digest_size=16)
     for name in sorted(weights):
         digest.update(f"{name} {weights[name].dtype} {tuple(weights[name].shape)}".encode())
         digest.update(weights[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())

@@ -239,12 +239,10 @@ def _check_loras(request: Request, config: EngineConfig) -> None:
 
 
 def _check_loras_loaded(request: Request, parts: Modules) -> None:
-    """Raises EngineError `lora_missing` for a LoRA that could not be read."""
+    """Raises EngineError `lora_missing` for a LoRA that could not be read or applied."""
     for each in request.loras:
-        if adapter_name(each.name) in parts.lora_errors:
-            raise EngineError(
-                "lora_missing", f"The LoRA {each.name!r} is missing. {parts.lora_errors[adapter_name(each.name)]}"
-            )
+        if reason := parts.lora_errors.get(adapter_name(each.name)):
+            raise EngineError("lora_missing", reason)
 
 
 def _free_memory() -> None:

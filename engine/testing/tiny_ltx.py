@@ -36,13 +36,14 @@ def write_model(folder: Path | str, seed: int = 0) -> Path:
             vae=_tiny_vae(),
             text_encoder=_tiny_text_encoder(),
             tokenizer=byte_tokenizer(),
-            transformer=_tiny_transformer(),
+            transformer=tiny_transformer(),
         )
     pipeline.save_pretrained(folder)
     return Path(folder)
 
 
-def _tiny_transformer() -> LTXVideoTransformer3DModel:
+def tiny_transformer() -> LTXVideoTransformer3DModel:
+    """Two blocks with random weights."""
     return LTXVideoTransformer3DModel(
         in_channels=_LATENT_CHANNELS,
         out_channels=_LATENT_CHANNELS,

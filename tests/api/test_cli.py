@@ -22,6 +22,8 @@ from api import cli
 from api.local import demo, doctor, supervisor
 from api.local.servers import Servers
 from api.settings import Settings
+from engine.types import EngineConfig
+from tests.support.engine_modules import write_lora
 from tests.support.processes import open_exit_descriptors, read_process
 
 KINORA = (sys.executable, "-m", "api.cli")
@@ -229,10 +231,23 @@ async def test_the_doctor_reports_a_missing_lora(settings: Settings, tmp_path: P
     for file in ("notes.txt", "loras/ink.safetensors"):
         (tmp_path / file).touch()
     named = msgspec.structs.replace(settings, loras={"ink": source.replace("{here}", str(tmp_path))})
-    [found] = [
-        finding for finding in await doctor.run_checks(named) if "LoRA" in finding.sentence or "hub" in finding.sentence
-    ]
+    about_sources = ("KINORA_LORAS", "hub", "that are named are there")
+    findings = await doctor.run_checks(named)
+    [found] = [finding for finding in findings if any(words in finding.sentence for words in about_sources)]
     assert found.grade == grade
+
+
+async def test_the_doctor_opens_each_lora(settings: Settings, weights: Path, tmp_path: Path) -> None:
+    config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu")
+    good, text = write_lora(config, tmp_path / "good", 1), tmp_path / "text.safetensors"
+    text.write_text("not a LoRA")
+    settings = msgspec.structs.replace(settings, weights=dict(config.weights))
+    assert ("ok", "The LoRAs that are on this disk can be applied: good.") in placements(
+        await doctor.run_checks(msgspec.structs.replace(settings, loras={"good": str(good)}))
+    )
+    both = msgspec.structs.replace(settings, loras={"good": str(good), "text": str(text)})
+    [(grade, sentence)] = [each for each in placements(await doctor.run_checks(both)) if "The LoRA" in each[1]]
+    assert (grade, sentence.startswith(f"The LoRA 'text' ({text}) is no .safetensors file")) == ("lack", True)
 
 
 async def test_the_doctor_reports_missing_weights(settings: Settings, weights: Path) -> None:

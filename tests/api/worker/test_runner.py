@@ -124,7 +124,11 @@ async def test_failures_have_a_code_are_refunded_and_leave_the_worker_running(
         second = await create(served, account, **{**SHORT, "model": "ltx-video-2b", "size": "256x256"})
         everywhere = failure == "bad_setting"
         assert await wait_until_ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
-    assert (await real.library.get(first, account.id)).settled == 0
+    row = await real.library.get(first, account.id)
+    assert row.settled == 0
+    reason = "The LoRA 'ink' is no .safetensors file"
+    shown = real.serializer.to_video(row).error
+    assert (shown is not None and reason in shown.message) == (failure == "lora_missing")
     await assert_books_balance(real.pool, account.id)
 
 
