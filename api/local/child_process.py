@@ -22,7 +22,9 @@ from engine import parent_death
 Answer = TypeVar("Answer")
 
 RESTART_DELAYS = (0.1, 0.5, 2.0, 10.0)
-"""Seconds before the first, second, … restart in a row; the last value is used from then on."""
+"""Seconds before the first, second, … restart in a row. A program that then ends by itself is not started again."""
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+"""Exit statuses of a program that somebody else ended."""
 STABLE_AFTER = 60.0
 """Seconds of running after which the next end of a program counts as the first again."""
 
@@ -38,7 +40,8 @@ class Program:
     `stop_signals` ask it to stop, each with the seconds it may take; SIGKILL follows. The kernel sends
     `parent_death_signal` if this process is killed. `log` takes its output, which otherwise goes to our standard error.
     `inherited_fds` stay open as long as any of its processes lives. `config_error_statuses` are exit statuses that mean
-    its configuration is wrong, so that a restart would not help.
+    its configuration is wrong, so that a restart would not help. `restart_delays` are the seconds before each
+    restart in a row.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Program:
     stop_signals: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),)
     inherited_fds: Sequence[int] = ()
     config_error_statuses: Sequence[int] = ()
+    restart_delays: Sequence[float] = RESTART_DELAYS
 
     def command_line(self) -> list[str]:
         """The command line that sets the parent death signal before it executes the program."""
@@ -117,7 +121,12 @@ class Child:
                 await asyncio.wait_for(self._current_process.wait(), seconds)
 
     async def keep_running(self, tell: Callable[[str], None]) -> ChildEndedError:
-        """Restart the program whenever it ends, until cancelled or until it ends with a configuration error."""
+        """Restart the program whenever it ends, until cancelled; the error is its last end, where no restart helps.
+
+        That is the end with a configuration error, or one that it brings about itself again and again. What somebody
+        kills, be it the system for lack of memory, is always started again.
+        """
+        delays = self.program.restart_delays
         falls = 0
         while True:
             began = time.monotonic()
@@ -125,8 +134,10 @@ class Child:
             if self._current_process.returncode in self.program.config_error_statuses:
                 return fall
             falls = 0 if time.monotonic() - began > STABLE_AFTER else falls
+            if falls >= len(delays) and self._current_process.returncode not in KILLED:
+                return fall
             tell(f"starting {self.program.name} again: {fall}")
-            await asyncio.sleep(RESTART_DELAYS[min(falls, len(RESTART_DELAYS) - 1)])
+            await asyncio.sleep(delays[min(falls, len(delays) - 1)])
             falls += 1
             try:
                 await self.start()

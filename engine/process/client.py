@@ -25,6 +25,7 @@ from typing import Any, Final
 from engine import parent_death
 from engine.process import server
 from engine.process.protocol import CancelJob, JobEnded, JobEvent, RunJob, pack_message, receive_message_async
+from engine.process.socket_folder import shorten_socket_folder
 from engine.types import EngineConfig, EngineError, Event, JobCancelled, Request, Resume
 
 _PRELOAD: Final = ["engine.process.forkserver", "engine.runtime.engine"]
@@ -35,10 +36,12 @@ class EngineDied(Exception):
     """The child process ended before its job did: out of memory, a crash, or a kill.
 
     A negative `exitcode` is the number of the signal that ended the process; 255 means that the code is unknown.
+    `reason` says why a process did not start.
     """
 
-    def __init__(self, exitcode: int) -> None:
-        super().__init__(f"The engine's process ended with exit code {exitcode}.")
+    def __init__(self, exitcode: int, reason: str = "") -> None:
+        how = f"did not start: {reason}" if reason else f"ended with exit code {exitcode}."
+        super().__init__(f"The engine's process {how}")
         self.exitcode = exitcode
 
 
@@ -184,8 +187,8 @@ async def _fork_child(theirs: socket.socket, config: EngineConfig) -> ForkServer
         try:
             with theirs:
                 _start_process(process)
-        except (OSError, EOFError):
-            started.set_exception(EngineDied(_UNKNOWN_EXITCODE))
+        except (OSError, EOFError) as error:
+            started.set_exception(EngineDied(_UNKNOWN_EXITCODE, str(error) or type(error).__name__))
         else:
             started.set_result(None)
 
@@ -213,6 +216,7 @@ def _start_queue() -> queue.SimpleQueue[Callable[[], None]]:
 
 
 def _start_process(process: ForkServerProcess) -> None:
+    shorten_socket_folder()
     try:
         process.start()
     except (EOFError, ConnectionError):

@@ -38,6 +38,30 @@ async def test_what_falls_is_started_again(tmp_path: Path) -> None:
     await child.stop()
 
 
+async def test_what_ends_again_and_again_is_given_up_with_its_reason(tmp_path: Path) -> None:
+    script = python("import sys; sys.exit('no disk')", tmp_path / "log")
+    child = Child(replace(script, restart_delays=(0.0, 0.0, 0.0)))
+    falls: list[str] = []
+    await child.start()
+    end = str(await asyncio.wait_for(child.keep_running(falls.append), 60))
+    assert len(falls) == 3
+    assert end.startswith("the script ended with status 1. The end of its log:")
+    assert end.endswith("no disk")
+
+
+async def test_what_somebody_kills_is_started_however_often(tmp_path: Path) -> None:
+    child = Child(replace(python("import os; os.kill(os.getpid(), 9)", tmp_path / "log"), restart_delays=(0.0,)))
+    falls: asyncio.Queue[str] = asyncio.Queue()
+    await child.start()
+    keeper = asyncio.create_task(child.keep_running(falls.put_nowait))
+    for _ in range(3):
+        assert "SIGKILL" in await falls.get()
+    assert not keeper.done()
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
+    await child.stop()
+
+
 async def test_what_refuses_is_not_started_again(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = Child(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -196,6 +197,39 @@ async def test_a_start_given_up_leaves_nothing_behind(config: EngineConfig, turn
     await process.start()
     assert process.alive
     await process.kill()
+
+
+LONG_FOLDER_SCRIPT = """
+import asyncio, multiprocessing.process, tempfile
+from engine.process.client import EngineProcess
+from engine.types import EngineConfig
+
+async def main():
+    engine = EngineProcess(EngineConfig(device="cpu", threads=1))
+    await engine.start()
+    print(engine.alive, tempfile.gettempdir(), multiprocessing.process.current_process()._config["tempdir"])
+    await engine.kill()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("length", [60, 80, 89, 110, 200])
+def test_an_engine_starts_however_long_the_folder_of_temporary_files_is_called(length: int) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as root:
+        folder = Path(f"{root}/{'long/' * 50}"[: length - 1] + "x")
+        folder.mkdir(parents=True)
+        start_with_temporary_files_in(folder)
+
+
+def start_with_temporary_files_in(folder: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(WORKER.parents[2]), "TMPDIR": str(folder)}
+    command = [sys.executable, "-c", LONG_FOLDER_SCRIPT]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    alive, temporary, sockets = ended.stdout.split()
+    assert (alive, temporary) == ("True", str(folder)), "other temporary files stay where they were wanted"
+    assert len(f"{sockets}/listener-12345678") <= 107
+    assert not Path(sockets).exists(), "nothing is left behind"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the children end at the end of their pipe")
