@@ -49,7 +49,7 @@ def _build_parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_run_up)
 
     demo = commands.add_parser("demo", help="generate one video end to end and save it as demo.mp4")
-    demo.add_argument("prompt", nargs="?", help="prompt of the video (default: $PROMPT, or a red ball)")
+    demo.add_argument("prompt", nargs="?", help="prompt of the video (default: $PROMPT, or a turquoise boat)")
     demo.set_defaults(run=_run_demo)
 
     serve = commands.add_parser("serve", help="run one web process (requires DATABASE_URL and REDIS_URL)")

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from api.local import supervisor
 from api.settings import Settings
 
-PROMPT = "a red ball bounces over green hills at sunset"
+PROMPT = "a turquoise boat grows on the sea at sunset"
 OUTPUT = Path("demo.mp4")
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import torch
 
@@ -26,7 +27,13 @@ def inspect_machine() -> Machine:
     if not torch.cuda.is_available():
         metal = torch.backends.mps.is_available()
         compiler = not metal and any(shutil.which(name) for name in ("g++", "clang++", "c++"))
-        return Machine(kind="mps" if metal else "cpu", host_memory=host_memory, packages=packages, compiler=compiler)
+        return Machine(
+            kind="mps" if metal else "cpu",
+            host_memory=host_memory,
+            packages=packages,
+            compiler=compiler,
+            cpu_bfloat16=multiplies_bfloat16(torch.cpu.get_capabilities()),
+        )
     gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     return Machine(
         kind="cuda",
@@ -36,7 +43,15 @@ def inspect_machine() -> Machine:
         host_memory=host_memory,
         packages=packages,
         compiler=_is_importable("triton"),
+        cpu_bfloat16=multiplies_bfloat16(torch.cpu.get_capabilities()),
     )
+
+
+def multiplies_bfloat16(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a CPU of these `capabilities` (as `torch.cpu.get_capabilities` names them) multiplies matrices of
+    bfloat16 itself. Others emulate it, many times slower than float32.
+    """
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

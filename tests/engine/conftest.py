@@ -17,7 +17,7 @@ from tests.support.model_families import KINDS
 
 @pytest.fixture(scope="session")
 def config(weights: Path) -> EngineConfig:
-    return EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", threads=1)
+    return EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", dtype="float32", threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """The weights of a model of each kind of folder."""
     folder = tmp_path_factory.mktemp("families")
     weights = {name: str(tiny_diffusers.write_model(kind, folder / kind)) for name, kind in KINDS.items()}
-    return EngineConfig(weights=weights, device="cpu", threads=1)
+    return EngineConfig(weights=weights, device="cpu", dtype="float32", threads=1)
 
 
 @pytest.fixture(scope="session")

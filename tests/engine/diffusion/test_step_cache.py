@@ -23,7 +23,7 @@ CACHED = "ltx-video-2b-0.9.5"
 
 @pytest.fixture(scope="module")
 def engine(weights: Path) -> Engine:
-    return Engine(EngineConfig(weights={CACHED: str(weights)}, device="cpu", threads=1))
+    return Engine(EngineConfig(weights={CACHED: str(weights)}, device="cpu", dtype="float32", threads=1))
 
 
 @pytest.fixture

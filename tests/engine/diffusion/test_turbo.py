@@ -40,7 +40,7 @@ def quick_weights(parts: Modules, weights: Path, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def quick_config(quick_weights: Path) -> EngineConfig:
-    return EngineConfig(weights={"kinora-mini": str(quick_weights)}, device="cpu", threads=1)
+    return EngineConfig(weights={"kinora-mini": str(quick_weights)}, device="cpu", dtype="float32", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_turbo_is_a_few_passes_without_a_second_one_each(
 def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, request_: Request, tmp_path: Path) -> None:
     plain = TURBO.without_adapter
     assert plain is not None
-    config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", threads=1)
+    config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", dtype="float32", threads=1)
     turbo = replace(request_, quality="turbo", steps=None)
     assert passes(Engine(config), turbo, tmp_path) == ([2] * plain.steps, {plain.steps})
 
@@ -125,7 +125,7 @@ def test_an_adapter_that_cannot_be_used_is_named(quick_weights: Path, tmp_path: 
         save_file({name: torch.zeros(weight.shape[0], 3) for name, weight in load_file(file).items()}, file)
     else:
         save_file({f"unet.{name}": weight for name, weight in load_file(file).items()}, file)
-    config = EngineConfig(weights={"kinora-mini": str(copy)}, device="cpu", threads=1)
+    config = EngineConfig(weights={"kinora-mini": str(copy)}, device="cpu", dtype="float32", threads=1)
     with pytest.raises(EngineError) as caught:
         read_modules(MINI.name, config)
     assert caught.value.code == "model_broken"

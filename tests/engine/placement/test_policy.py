@@ -30,6 +30,26 @@ def refused(machine: Machine, config: EngineConfig) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("machine", "device", "dtype"),
+    [
+        (PROCESSOR, "auto", "float32"),
+        (replace(PROCESSOR, cpu_bfloat16=True), "auto", "bfloat16"),
+        (replace(APPLE, cpu_bfloat16=True), "auto", "float32"),
+        (H100, "auto", "bfloat16"),
+        (H100, "cpu", "float32"),
+        (replace(H100, cpu_bfloat16=True), "cpu", "bfloat16"),
+    ],
+)
+def test_dtype_follows_the_device_and_the_cpu_instructions(machine: Machine, device: str, dtype: str) -> None:
+    assert choose_placement(machine, MINI, EngineConfig(device=device)).dtype == dtype
+
+
+def test_the_dtype_setting_outranks_the_cpu_instructions() -> None:
+    machine = replace(PROCESSOR, cpu_bfloat16=True)
+    assert choose_placement(machine, MINI, EngineConfig(dtype="float32")).dtype == "float32"
+
+
 def test_a_processor_computes_in_float32_and_spares_nothing() -> None:
     assert choose_placement(PROCESSOR, LARGE, EngineConfig()) == Placement(
         device="cpu", dtype="float32", adjustable=True
