@@ -9,13 +9,13 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine import cli
 from engine.catalog.validation import check_request
+from engine.media.output_file import check_target, is_stream, put_into_place, scratch_folder
 from engine.types import Done, EngineConfig, EngineError, Event, JobCancelled, Progress, Request, Result
 
 _BAR_WIDTH = 30
@@ -30,16 +30,32 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     if violations := check_request(request):
         parser.error(" ".join(violation.message for violation in violations))
-    if not options.out.parent.is_dir() or options.out.is_dir():
-        parser.error(f"{options.out} is not a file in a folder that exists.")
+    try:
+        _check_targets(options.out, options.assets)
+    except OSError as error:
+        parser.error(str(error))
     try:
         return _make_video(config, request, options.out, options.assets)
     except EngineError as error:
         print(f"{parser.prog}: {error} ({error.code})", file=sys.stderr)
         return 1
-    except JobCancelled:
+    except OSError as error:
+        print(f"{parser.prog}: the video could not be saved: {error}", file=sys.stderr)
+        return 1
+    except (JobCancelled, KeyboardInterrupt):
         print(f"{parser.prog}: interrupted; nothing was written.", file=sys.stderr)
         return 130
+
+
+def _check_targets(out: Path, assets: Path | None) -> None:
+    """Refuse before any work what could not be written after it. Raises OSError."""
+    check_target(out)
+    if assets is None:
+        return
+    if assets.exists() and not assets.is_dir():
+        raise NotADirectoryError(f"{assets} is a file; --assets takes a directory.")
+    if assets.exists():
+        check_target(assets / "poster.jpg")
 
 
 def _make_video(config: EngineConfig, request: Request, out: Path, assets: Path | None) -> int:
@@ -49,16 +65,22 @@ def _make_video(config: EngineConfig, request: Request, out: Path, assets: Path 
     from engine.runtime.engine import Engine
 
     started = time.monotonic()
-    # Beside the result, so that moving it there is one step on one disk.
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".kinora-") as folder:
-        result = _show_progress(Engine(config).run(request, Path(folder), lambda: bool(interrupted)))
-        result.video.replace(out)
+    with scratch_folder(out) as folder:
+        result = _show_progress(Engine(config).run(request, folder, lambda: bool(interrupted)))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a pipe that nobody reads holds the rest up
+        summary = _summary_line(out, result, request, time.monotonic() - started)
+        put_into_place(result.video, out)
         if assets is not None:
-            assets.mkdir(parents=True, exist_ok=True)
-            for path in (result.poster, result.thumbnail, result.spritesheet):
-                shutil.move(path, assets / path.name)
-    print(_summary_line(out, result, request, time.monotonic() - started))
+            _save_assets(result, assets)
+    print(summary, file=sys.stderr if is_stream(out) else sys.stdout)  # it may be standard output
     return 0
+
+
+def _save_assets(result: Result, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (result.poster, result.thumbnail, result.spritesheet):
+        with scratch_folder(folder / path.name) as beside:
+            put_into_place(shutil.copyfile(path, beside / path.name), folder / path.name)
 
 
 def _catch_interrupts() -> list[int]:
@@ -96,7 +118,7 @@ def _print_status(line: str) -> None:
 def _summary_line(out: Path, result: Result, request: Request, seconds: float) -> str:
     return (
         f"Wrote {out}: {result.width}x{result.height}, {result.seconds:g} s, {result.frames} frames at "
-        f"{result.fps}/s, {out.stat().st_size / 1000:.0f} kB; {request.model}, seed {request.seed}, "
+        f"{result.fps}/s, {result.video.stat().st_size / 1000:.0f} kB; {request.model}, seed {request.seed}, "
         f"made in {seconds:.1f} s."
     )
 

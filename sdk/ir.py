@@ -46,7 +46,11 @@ class Struct:
 
 @dataclass(frozen=True)
 class Method:
-    """An operation as a method. `result` is the type of what `result_kind` delivers; `item, page` for pages."""
+    """An operation as a method. `result` is the type of what `result_kind` delivers; `item, page` for pages.
+
+    `file_members` names the fields of the body that may be files, as in `storyboard.upload`, and the member of each
+    that holds one in JSON.
+    """
 
     name: str
     operation_id: str
@@ -56,6 +60,7 @@ class Method:
     path_template: str
     path_parameters: list[Field]
     body: list[Field] | None
+    file_members: dict[str, str]
     query: list[Field]
     result_kind: ResultKind
     result: str

@@ -125,6 +125,7 @@ class _DocumentReader:
         path_parameters = [self._path_parameter(parameter) for parameter in parameters if parameter["in"] == "path"]
         name = method_name(operation["operationId"], resource)
         result_kind, result = self._read_result(operation)
+        body = self._body_arguments(operation, path_parameters)
         return Method(
             name=name,
             operation_id=operation["operationId"],
@@ -133,7 +134,8 @@ class _DocumentReader:
             verb=endpoint.verb.upper(),
             path_template=re.sub(r"\{\w+\}", "{}", endpoint.path),
             path_parameters=path_parameters,
-            body=self._body_arguments(operation, path_parameters),
+            body=body,
+            file_members=self._types.file_members(body or []),
             query=[self._query_argument(parameter) for parameter in parameters if _is_query_argument(parameter)],
             result_kind=result_kind,
             result=result,

@@ -6,6 +6,8 @@ argument is closed, since the server accepts nothing else.
 
 from __future__ import annotations
 
+import re
+
 from sdk.ir import Field, Struct
 from sdk.naming import python_literal, python_name
 from sdk.schemas import Schema, describe_field, reference_name, unwrap_paragraphs
@@ -18,6 +20,9 @@ REFERENCE_ARGUMENTS = {
     "VideoReference": "Video | Upload | str | File | VideoReference | Mapping[str, Any]",
 }
 """Arguments that take a file or an object of the API in place of the schema."""
+
+DATA_URL_MEMBERS = {"ImageReference": "image_url", "VideoReference": "video_url"}
+"""The members of those schemas that take a `data:` URL."""
 
 
 class UnreadableError(Exception):
@@ -53,6 +58,17 @@ class TypeTranslator:
         if not required:
             annotation = with_none(annotation)
         return Field(python_name(wire_name), wire_name, annotation, describe_field(schema), required, is_input)
+
+    def file_members(self, fields: list[Field], prefix: str = "") -> dict[str, str]:
+        """Of each path that may be a file, the member that holds one in JSON; "" where the field itself does."""
+        members: dict[str, str] = {}
+        for field in fields:
+            words, path = re.findall(r"\w+", field.annotation), f"{prefix}{field.wire_name}"
+            if "File" in words:
+                members[path] = next((DATA_URL_MEMBERS[word] for word in words if word in DATA_URL_MEMBERS), "")
+            for name in (word for word in words if word in self._schemas and not self.is_inlined(word)):
+                members |= self.file_members(self.to_struct(name, is_input=True).fields, f"{path}.")
+        return members
 
     def annotate(self, schema: Schema, *, is_input: bool) -> str:
         """The annotation of a schema. Raises UnreadableError."""

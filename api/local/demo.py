@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kinora import AsyncKinora, KinoraError
+from kinora._output_file import check_output
 from kinora.types import Video
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -46,6 +47,10 @@ class Stopwatch:
 
 async def run_demo(prompt: str) -> int:
     """Create a video of `prompt` and save it as demo.mp4 here. Raises DemoError."""
+    try:
+        check_output(OUTPUT)
+    except OSError as error:
+        raise DemoError(str(error)) from error
     watch = Stopwatch()
     with tempfile.TemporaryDirectory(prefix="kinora-demo-") as folder:
         _print_message("starting PostgreSQL, Redis, the web process and a worker")

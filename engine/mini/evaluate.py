@@ -19,6 +19,7 @@ from diffusers import AutoencoderKLLTXVideo
 
 from engine.catalog.model import Size
 from engine.catalog.registry import DEFAULT_MODEL
+from engine.media.output_file import check_target
 from engine.mini.dataset.renderer import render_clip
 from engine.mini.dataset.scenes import SECONDS
 from engine.mini.evaluation import scores
@@ -255,6 +256,14 @@ def _report_sections(options: argparse.Namespace) -> Iterator[tuple[str, ReportS
         yield "Twenty seconds", report_long_clips(replace(generator, size=NATIVE), few)
 
 
+def _parse_target(text: str) -> Path:
+    try:
+        check_target(Path(text))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
 def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, help="folder of weights, default the bundled ones")
@@ -263,7 +272,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--size", type=_parse_size, default=NATIVE, help="of the file, such as 320x192")
     parser.add_argument("--quality", choices=("turbo", "full"), default="full")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--sheet", type=Path, help="PNG file for a contact sheet of the first clips of each section")
+    parser.add_argument("--sheet", type=_parse_target, help="PNG file for the first clips of each section")
     parser.add_argument("--rows", type=int, default=12, help="clips of a section on the contact sheet")
     parser.add_argument("--vae", action="store_true", help="nothing but drawn clips through the autoencoder")
     for section in ("pairs", "given", "long", "turbo"):

@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,7 +104,33 @@ def test_a_folder_that_does_not_exist_is_said_before_any_work(
 ) -> None:
     with pytest.raises(SystemExit):
         run(film[0], "/nowhere/out.mp4", *film[2:])
-    assert "/nowhere/out.mp4 is not a file in a folder that exists" in capsys.readouterr().err
+    assert "There is no directory /nowhere; create it" in capsys.readouterr().err
+
+
+def test_assets_that_cannot_be_written_are_said_before_any_work(
+    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        run(*film, "--assets", str(tmp_path / "file"))
+    assert "--assets takes a directory" in capsys.readouterr().err
+
+
+def test_what_is_written_into_standard_output_is_the_film_alone(
+    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe, read = tmp_path / "pipe", list[bytes]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert run(film[0], str(pipe), *film[2:]) == 0
+    reader.join()
+    said = capsys.readouterr()
+    assert (said.out, said.err.startswith(f"Wrote {pipe}: 64x64, 1 s, ")) == ("", True)
+    assert pipe.is_fifo()
+    with av.open(io.BytesIO(read[0]), "r") as container:
+        assert container.duration == 1_000_000
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_failure_has_its_name_and_leaves_nothing(

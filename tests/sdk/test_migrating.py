@@ -39,3 +39,28 @@ async def test_an_example_runs(text: str, site: str, key: str, tmp_path: Path) -
         assert "failed" not in line
     for saved in re.findall(r'"(\w+\.mp4)"', text):
         assert (tmp_path / saved).read_bytes()[4:8] == b"ftyp"
+
+
+CALLS = """
+import warnings
+from openai import APIConnectionError, OpenAI
+client = OpenAI(base_url="http://127.0.0.1:9/v1", api_key="k", max_retries=0)
+for call in (client.videos.list, lambda: client.videos.create(prompt="a boat"), lambda: client.videos.retrieve("v")):
+    try:
+        call()
+    except APIConnectionError:
+        print("asked")
+"""
+
+
+@pytest.mark.parametrize("way", ["in the script", "on the command line"])
+async def test_the_warning_of_openais_package_is_silenced_as_the_page_says(way: str, tmp_path: Path) -> None:
+    """Any other warning is an error here, and without the filter this one is too."""
+    filters = re.findall(r'python (-W) "([^"]+)"', PAGE)[0] if way == "on the command line" else ()
+    lines = re.findall(r"`(warnings\.filterwarnings\([^`]+)`", PAGE) if way == "in the script" else []
+    (tmp_path / "script.py").write_text(CALLS.replace("from openai", f"{''.join(lines)}\nfrom openai", 1))
+    status, out, err = await run_program("", "k", tmp_path, "-W", "error::DeprecationWarning", *filters, "script.py")
+    assert (status, out.split()) == (0, ["asked"] * 3), err
+    status, _, err = await run_program("", "k", tmp_path, "-W", "error::DeprecationWarning", "-c", CALLS)
+    assert status == 1
+    assert "DeprecationWarning: The Sora API" in err

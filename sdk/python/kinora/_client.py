@@ -132,7 +132,11 @@ class Kinora(_ClientBase, Resources):
 
 
 class AsyncKinora(_ClientBase, AsyncResources):
-    """`Kinora` with coroutines, for one event loop. `async with AsyncKinora() as client:` closes its connections."""
+    """`Kinora` with coroutines. `async with AsyncKinora() as client:` closes its connections.
+
+    One client may be used in several event loops, as by one `asyncio.run` after another; an `http_client` of your own
+    only in one.
+    """
 
     def __init__(
         self,

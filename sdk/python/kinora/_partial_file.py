@@ -9,18 +9,24 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 if sys.platform != "win32":
     from fcntl import LOCK_EX, LOCK_NB, flock
 
+NAME_LIMIT = 200  # bytes of the target's name in that of its partial file: file systems take 255
+
 
 def partial_path(target: Path, etag: str, suffix: str = "") -> Path:
     """The partial file of one version of a file; a random `suffix` makes it one that no other download finds."""
-    version = hashlib.sha256(etag.encode()).hexdigest()[:12]
-    return target.with_name(f".{target.name}.{version}{suffix}.part")
+    name = os.fsencode(target.name)
+    version = hashlib.sha256(etag.encode() + b"\n" + name).hexdigest()[:12]
+    shortened = name[:NAME_LIMIT].decode(errors="ignore")
+    return target.with_name(f".{shortened}.{version}{suffix}.part")
 
 
 class PartialFile:
@@ -38,13 +44,15 @@ class PartialFile:
         self._path: Path | None = path
         self.file: BinaryIO = file
         self.size = file.seek(0, os.SEEK_END)
+        if target.exists():  # a file that only its owner may read stays one
+            path.chmod(stat.S_IMODE(target.stat().st_mode))
 
     def truncate(self, length: int) -> None:
         """Keep the first `length` bytes; the next write goes after them."""
         self.file.truncate(length)
         self.size = self.file.seek(length)
 
-    def move_into_place(self) -> None:
+    def complete(self) -> None:
         """Replace the target. Raises OSError."""
         self.file.flush()
         if sys.platform == "win32":  # where an open file cannot be renamed
@@ -65,7 +73,8 @@ class PartialFile:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
         self._path = None
-        self.file.close()
+        with suppress(OSError):  # on a full disk: what is still in memory is not wanted
+            self.file.close()
 
 
 def _open_locked(path: Path) -> BinaryIO | None:

@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from kinora._errors import KinoraError
+from kinora._files import LoadedFile
 from kinora._request_body import RequestBody, encode_body
 from kinora._version import VERSION
 
@@ -62,7 +63,7 @@ class PreparedRequest(NamedTuple):
     timeout: float
     content: bytes | None = None
     fields: dict[str, str | list[str]] | None = None
-    files: list[tuple[str, tuple[str, bytes, str]]] | None = None
+    files: list[tuple[str, LoadedFile]] | None = None
 
     def with_headers(self, headers: Mapping[str, str]) -> PreparedRequest:
         """The same request with these headers added or replaced."""
@@ -81,8 +82,8 @@ class CallOptions(NamedTuple):
 class ApiCall(NamedTuple, Generic[T]):
     """One operation with its arguments.
 
-    `decode` turns the response body into the result; `public` calls need no API key; `idempotent` ones carry an
-    idempotency key.
+    `decode` turns the response body into the result; `files` names the fields of the body that may be files; `public`
+    calls need no API key; `idempotent` ones carry an idempotency key.
     """
 
     method: str
@@ -90,6 +91,7 @@ class ApiCall(NamedTuple, Generic[T]):
     decode: Callable[[bytes], T]
     query: Mapping[str, Any] = {}
     body: Mapping[str, Any] | None = None
+    files: Mapping[str, str] = {}
     public: bool = False
     idempotent: bool = False
     options: CallOptions = CallOptions()
@@ -97,7 +99,7 @@ class ApiCall(NamedTuple, Generic[T]):
 
 def prepare_request(config: ClientConfig, call: ApiCall[Any]) -> PreparedRequest:
     """The request of a call, the same for each attempt. Raises KinoraError without an API key, ValueError, OSError."""
-    body = encode_body(call.body) if call.body is not None else RequestBody()
+    body = encode_body(call.body, call.files) if call.body is not None else RequestBody()
     headers = {**_common_headers(config, call), **_call_headers(call)}
     if body.content is not None:
         headers["content-type"] = "application/json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kinora._request_body import File
+    from kinora._files import File
     from kinora.types import StoryboardCard, Video
 
 

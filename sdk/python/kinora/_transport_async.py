@@ -6,9 +6,10 @@ A module of its own, because asyncio is half of what importing the client would 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, NamedTuple, assert_never
+from weakref import WeakKeyDictionary
 
 import httpx2
 
@@ -103,20 +104,53 @@ class AsyncExecutor:
 
 
 class AsyncTransport:
-    """The connections of one `AsyncKinora`."""
+    """The connections of one `AsyncKinora`: those of each event loop apart, since no other loop can use them.
+
+    They are closed with the client, or when their loop ends, as `asyncio.run` does it: an asynchronous generator that
+    is still open is closed then. A client of the user's own stays with the loop that it was used in first.
+    """
 
     def __init__(self, client: httpx2.AsyncClient | None, *, is_local: bool) -> None:
-        self._client = client or httpx2.AsyncClient(trust_env=not is_local)
+        self._given = client
+        self._is_local = is_local
+        self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _OpenClient] = WeakKeyDictionary()
 
     @asynccontextmanager
     async def open_executor(self) -> AsyncIterator[AsyncExecutor]:
         """An executor for one flow, whose streams are closed at the end of the block."""
-        executor = AsyncExecutor(self._client)
+        executor = AsyncExecutor(self._given or await self._open_client())
         try:
             yield executor
         finally:
             await executor.close_streams()
 
+    async def _open_client(self) -> httpx2.AsyncClient:
+        """The client of the running loop."""
+        loop = asyncio.get_running_loop()
+        opened = self._by_loop.get(loop)
+        if opened is None or opened.client.is_closed:
+            client = httpx2.AsyncClient(trust_env=not self._is_local)
+            opened = self._by_loop[loop] = _OpenClient(client, _close_at_end(client))
+            await anext(opened.closing)
+        return opened.client
+
     async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        """Close the connections of this loop."""
+        if self._given is not None:
+            await self._given.aclose()
+        opened = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.closing.aclose()
+
+
+class _OpenClient(NamedTuple):
+    client: httpx2.AsyncClient
+    closing: AsyncGenerator[None, None]
+
+
+async def _close_at_end(client: httpx2.AsyncClient) -> AsyncGenerator[None, None]:
+    """Close the client when this generator is closed, which its event loop does at the latest when it ends."""
+    try:
+        yield
+    finally:
+        await client.aclose()

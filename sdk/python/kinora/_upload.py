@@ -7,7 +7,6 @@ another process may continue what this one began.
 from __future__ import annotations
 
 import io
-import mimetypes
 import os
 import time
 from base64 import b64encode
@@ -27,6 +26,7 @@ from kinora._errors import (
     build_api_error,
     parse_retry_after,
 )
+from kinora._files import UNKNOWN_TYPE, split_file
 from kinora._request import (
     ApiCall,
     CallOptions,
@@ -36,7 +36,6 @@ from kinora._request import (
     prepare_request,
     resource_id,
 )
-from kinora._request_body import BINARY_MODE
 from kinora._retries import MAX_RETRY_AFTER, RETRIED_STATUSES, fetch_with_retries, retry_delay, send_call
 from kinora._sansio import Fetch, Flow, Notify, ReadFile, Sleep, perform
 
@@ -54,6 +53,7 @@ class FileSource(NamedTuple):
     """An open file that can be read again: its name, the position of its first byte to send, and how many follow."""
 
     name: str
+    media_type: str
     file: BinaryIO
     start: int
     length: int
@@ -62,22 +62,20 @@ class FileSource(NamedTuple):
 @contextmanager
 def open_source(value: Any) -> Iterator[FileSource]:
     """Open a file to send; closed at the end of the block if it was opened here. Raises OSError, TypeError."""
-    name, content = value if isinstance(value, tuple) else ("", value)
+    name, content, media_type, _ = split_file(value)
     if isinstance(content, PathLike):
         with Path(fspath(content)).open("rb") as file:
-            yield _file_source(name or Path(fspath(content)).name, file)
-    elif isinstance(content, (bytes, bytearray)):
-        yield _file_source(name, io.BytesIO(content))
-    elif isinstance(content, io.TextIOBase):
-        raise TypeError(BINARY_MODE)
+            yield _file_source(name, media_type, file)
+    elif isinstance(content, (bytes, bytearray, memoryview)):
+        yield _file_source(name, media_type, io.BytesIO(content))
     else:
         seekable = content if content.seekable() else io.BytesIO(content.read())
-        yield _file_source(name or Path(str(getattr(content, "name", ""))).name, seekable)
+        yield _file_source(name, media_type, seekable)
 
 
-def _file_source(name: str, file: BinaryIO) -> FileSource:
+def _file_source(name: str, media_type: str, file: BinaryIO) -> FileSource:
     start = file.tell()
-    return FileSource(name or "file", file, start, file.seek(0, os.SEEK_END) - start)
+    return FileSource(name, media_type, file, start, file.seek(0, os.SEEK_END) - start)
 
 
 def create_upload(
@@ -114,8 +112,10 @@ def _register_upload(config: ClientConfig, source: FileSource, options: CallOpti
     from kinora.types import Upload
 
     call = ApiCall("POST", "/v1/uploads", json_decoder(Upload), idempotent=True, options=options)
-    metadata = {"filename": source.name, "filetype": mimetypes.guess_type(source.name)[0] or ""}
-    pairs = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in metadata.items() if value)
+    metadata = {"filename": source.name}
+    if source.media_type != UNKNOWN_TYPE:
+        metadata["filetype"] = source.media_type
+    pairs = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in metadata.items())
     headers = {**TUS, "upload-length": str(source.length), "upload-metadata": pairs}
     response = yield from fetch_with_retries(config, prepare_request(config, call).with_headers(headers))
     return call.decode(response.content)

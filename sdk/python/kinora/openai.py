@@ -26,6 +26,7 @@ from kinora._errors import RateLimited as RateLimitError
 from kinora._errors import ServerError as InternalServerError
 from kinora._errors import TimedOut as APITimeoutError
 from kinora._errors import Unauthorized as AuthenticationError
+from kinora._output_file import write_output
 from kinora.resources.videos import AsyncVideosAPI, VideosAPI
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class DownloadedContent:
 
     def write_to_file(self, file: str | PathLike[str]) -> None:
         """Save the content. Raises OSError."""
-        Path(file).write_bytes(self.content)
+        write_output(Path(file), self.content)
 
 
 def _with_openai_environment(settings: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from kinora._request_body import File
+from kinora._files import File
+from kinora._summary import summarize_upload, summarize_video
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
@@ -729,6 +730,9 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     error: UploadError | None = None
     """Reason for the refusal; null unless `status` is `refused`."""
 
+    def __str__(self) -> str:
+        return summarize_upload(self)
+
 
 class UploadError(msgspec.Struct, frozen=True, kw_only=True):
     """Reason why an upload was refused."""
@@ -842,6 +846,9 @@ class Video(msgspec.Struct, frozen=True, kw_only=True):
     """Failure in the form OpenAI's clients expect; null unless `status` is `failed`."""
     failure: Failure | None = None
     """Failure; null unless `status` is `failed`."""
+
+    def __str__(self) -> str:
+        return summarize_video(self)
 
 
 class VideoError(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from typing import Any
 
 import kinora
 import pytest
-from kinora import Kinora
+from kinora import AsyncKinora, Kinora
 
 from tests.support.api_examples import video
 from tests.support.scripted_server import connect, respond, scripted_server
@@ -59,3 +60,30 @@ def test_a_local_server_is_not_reached_through_a_proxy(monkeypatch: pytest.Monke
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with scripted_server(respond(200, video())) as server, connect(server) as sdk:
         assert sdk.videos.get("video_1").id == video()["id"]
+
+
+def test_one_async_client_serves_several_event_loops() -> None:
+    """As in a script that calls `asyncio.run` twice. Each loop leaves no connection behind."""
+    with scripted_server(*(respond(200, video()) for _ in range(5))) as server:
+        sdk = AsyncKinora(api_key="k", base_url=server.url)
+
+        async def get_twice() -> list[str]:
+            videos = await asyncio.gather(sdk.videos.get("video_1"), sdk.videos.get("video_1"))
+            return [video.id for video in videos]
+
+        async def get_within() -> str:
+            async with sdk:
+                return (await sdk.videos.get("video_1")).id
+
+        assert asyncio.run(get_twice()) == asyncio.run(get_twice()) == [video()["id"]] * 2
+        assert asyncio.run(get_within()) == video()["id"]
+    gc.collect()  # a connection left open would warn, and a warning is an error here
+
+
+async def test_a_closed_async_client_opens_again_when_it_is_used() -> None:
+    with scripted_server(respond(200, video()), respond(200, video())) as server:
+        sdk = AsyncKinora(api_key="k", base_url=server.url)
+        await sdk.videos.get("video_1")
+        await sdk.close()
+        async with sdk:
+            assert (await sdk.videos.get("video_1")).id == video()["id"]

@@ -260,3 +260,22 @@ async def test_the_async_client_uploads_too() -> None:
         async with AsyncKinora(api_key="k", base_url=server.url, retry_pause=0.001, upload_chunk_size=400) as sdk:
             assert (await sdk.uploads.create(FILM, on_progress=hear)).status == "ready"
     assert heard == [150, 550, 950, 1000]
+
+
+@pytest.mark.parametrize("file", [("a", io.BytesIO(FILM), "video/mp4"), ("a", FILM, "video/mp4", {}), (None, FILM)])
+def test_a_file_has_every_form_that_openai_takes(file: Any) -> None:
+    replies = (created(), took(400), took(800), took(1000), respond(200, upload(kind="video", status="ready")))
+    with scripted_server(*replies) as server, client(server.url) as sdk:
+        sdk.uploads.create(file)
+    typed = "filename YQ==,filetype dmlkZW8vbXA0"
+    assert server.requests[0].headers["upload-metadata"] == (typed if file[0] else "filename ZmlsZQ==")
+    assert b"".join(piece for _, piece in pieces(server)) == FILM
+
+
+def test_the_name_of_a_file_is_refused_with_what_to_pass() -> None:
+    with scripted_server() as server, client(server.url) as sdk:
+        with pytest.raises(TypeError, match=r"pass pathlib\.Path\('boat\.mp4'\)"):
+            sdk.uploads.create("boat.mp4")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="not int"):
+            sdk.uploads.create(7)  # type: ignore[arg-type]
+    assert not server.requests

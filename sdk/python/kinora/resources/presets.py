@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kinora import types
 from kinora._decoding import decode_bytes, json_decoder
+from kinora._files import File
 from kinora._request import ApiCall, CallOptions, build_path, resource_id
-from kinora._request_body import File
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -98,6 +98,10 @@ class PresetsAPI:
                     "negative_prompt": negative_prompt,
                     "image": image,
                     "shared": shared,
+                },
+                files={
+                    "image": "image_url",
+                    "image.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
@@ -276,6 +280,10 @@ class AsyncPresetsAPI:
                     "negative_prompt": negative_prompt,
                     "image": image,
                     "shared": shared,
+                },
+                files={
+                    "image": "image_url",
+                    "image.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),

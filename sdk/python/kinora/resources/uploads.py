@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from kinora import _upload, types
 from kinora._decoding import json_decoder
 from kinora._download import Progress
+from kinora._files import File
 from kinora._request import ApiCall, CallOptions, build_path, resource_id
-from kinora._request_body import File
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora

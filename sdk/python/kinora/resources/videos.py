@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from kinora import _events, _wait, types
 from kinora._decoding import decode_bytes, decode_text, json_decoder
 from kinora._download import Progress, download_file
+from kinora._files import File
+from kinora._output_file import check_output
 from kinora._request import ApiCall, CallOptions, build_path, resource_id
-from kinora._request_body import File
 
 if TYPE_CHECKING:
     from kinora._client import AsyncKinora, Kinora
@@ -174,6 +175,18 @@ class VideosAPI:
                     "loop": loop,
                     "resize": resize,
                 },
+                files={
+                    "input_reference": "image_url",
+                    "input_reference.file": "",
+                    "first_frame": "image_url",
+                    "first_frame.file": "",
+                    "last_frame": "image_url",
+                    "last_frame.file": "",
+                    "storyboard.upload": "image_url",
+                    "storyboard.upload.file": "",
+                    "storyboard.video": "video_url",
+                    "storyboard.video.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
@@ -253,6 +266,12 @@ class VideosAPI:
                     "curve": curve,
                     "seconds": seconds,
                 },
+                files={
+                    "from": "video_url",
+                    "from.file": "",
+                    "to": "video_url",
+                    "to.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
@@ -323,6 +342,10 @@ class VideosAPI:
                     "metadata": metadata,
                     "video": video,
                     "strength": strength,
+                },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -447,6 +470,24 @@ class VideosAPI:
                     "curve": curve,
                     "length": length,
                 },
+                files={
+                    "input_reference": "image_url",
+                    "input_reference.file": "",
+                    "first_frame": "image_url",
+                    "first_frame.file": "",
+                    "last_frame": "image_url",
+                    "last_frame.file": "",
+                    "storyboard.upload": "image_url",
+                    "storyboard.upload.file": "",
+                    "storyboard.video": "video_url",
+                    "storyboard.video.file": "",
+                    "video": "video_url",
+                    "video.file": "",
+                    "from": "video_url",
+                    "from.file": "",
+                    "to": "video_url",
+                    "to.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
@@ -522,6 +563,10 @@ class VideosAPI:
                     "seconds": seconds,
                     "direction": direction,
                 },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
@@ -589,6 +634,10 @@ class VideosAPI:
                     "metadata": metadata,
                     "video": video,
                     "length": length,
+                },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -664,6 +713,10 @@ class VideosAPI:
                     "video": video,
                     "keep": keep,
                     "seconds": seconds,
+                },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -995,6 +1048,7 @@ class VideosAPI:
         Example:
             client.videos.generate_to_file("boat.mp4", prompt="a boat at sunset", seconds=4)
         """
+        check_output(Path(file))
         video = self.create_and_wait(
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -1033,7 +1087,7 @@ class VideosAPI:
         """Save a video, or another of its renditions, to a file.
 
         A broken download resumes where it broke off, also by a later call in another process; the file appears once
-        it is complete.
+        it is complete. A link is followed, a device or a pipe is written into, and a read-only file is refused.
 
         Arguments:
             on_progress: Called with the bytes received and the total, 0 where the server does not
@@ -1200,6 +1254,18 @@ class AsyncVideosAPI:
                     "loop": loop,
                     "resize": resize,
                 },
+                files={
+                    "input_reference": "image_url",
+                    "input_reference.file": "",
+                    "first_frame": "image_url",
+                    "first_frame.file": "",
+                    "last_frame": "image_url",
+                    "last_frame.file": "",
+                    "storyboard.upload": "image_url",
+                    "storyboard.upload.file": "",
+                    "storyboard.video": "video_url",
+                    "storyboard.video.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
@@ -1279,6 +1345,12 @@ class AsyncVideosAPI:
                     "curve": curve,
                     "seconds": seconds,
                 },
+                files={
+                    "from": "video_url",
+                    "from.file": "",
+                    "to": "video_url",
+                    "to.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
@@ -1349,6 +1421,10 @@ class AsyncVideosAPI:
                     "metadata": metadata,
                     "video": video,
                     "strength": strength,
+                },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -1473,6 +1549,24 @@ class AsyncVideosAPI:
                     "curve": curve,
                     "length": length,
                 },
+                files={
+                    "input_reference": "image_url",
+                    "input_reference.file": "",
+                    "first_frame": "image_url",
+                    "first_frame.file": "",
+                    "last_frame": "image_url",
+                    "last_frame.file": "",
+                    "storyboard.upload": "image_url",
+                    "storyboard.upload.file": "",
+                    "storyboard.video": "video_url",
+                    "storyboard.video.file": "",
+                    "video": "video_url",
+                    "video.file": "",
+                    "from": "video_url",
+                    "from.file": "",
+                    "to": "video_url",
+                    "to.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(idempotency_key=idempotency_key, timeout=timeout),
             )
@@ -1548,6 +1642,10 @@ class AsyncVideosAPI:
                     "seconds": seconds,
                     "direction": direction,
                 },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
+                },
                 idempotent=True,
                 options=CallOptions(
                     idempotency_key=idempotency_key, timeout=timeout, prefer=None if hold is None else f"wait={hold}"
@@ -1615,6 +1713,10 @@ class AsyncVideosAPI:
                     "metadata": metadata,
                     "video": video,
                     "length": length,
+                },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -1690,6 +1792,10 @@ class AsyncVideosAPI:
                     "video": video,
                     "keep": keep,
                     "seconds": seconds,
+                },
+                files={
+                    "video": "video_url",
+                    "video.file": "",
                 },
                 idempotent=True,
                 options=CallOptions(
@@ -2023,6 +2129,7 @@ class AsyncVideosAPI:
         Example:
             await client.videos.generate_to_file("boat.mp4", prompt="a boat at sunset", seconds=4)
         """
+        check_output(Path(file))
         video = await self.create_and_wait(
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -2061,7 +2168,7 @@ class AsyncVideosAPI:
         """Save a video, or another of its renditions, to a file.
 
         A broken download resumes where it broke off, also by a later call in another process; the file appears once
-        it is complete.
+        it is complete. A link is followed, a device or a pipe is written into, and a read-only file is refused.
 
         Arguments:
             on_progress: Called with the bytes received and the total, 0 where the server does not

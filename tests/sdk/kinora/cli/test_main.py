@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.api_examples import example, video
-from tests.support.scripted_server import Reply, ScriptedServer, respond, scripted_server
-from tests.support.sdk_programs import PYTHON
+from tests.support.cli_programs import command
+from tests.support.scripted_server import Reply, respond, scripted_server
 
 BALANCE = example("/v1/billing/balance")
-
-
-def command(
-    folder: Path, *arguments: str, server: ScriptedServer | None = None, head: bool = False, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run it without a terminal; with `head`, nobody reads what it prints."""
-    named = {"PYTHONPATH": str(PYTHON), "XDG_CONFIG_HOME": str(folder), "PATH": "", **environment}
-    if server:
-        named |= {"KINORA_BASE_URL": server.url, "KINORA_API_KEY": "kin_env"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "kinora.cli", *arguments],
-        env=named,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="latin-1",
-    )
-    if head and process.stdout:
-        process.stdout.close()
-        process.stdout = None
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def keep(folder: Path, text: str) -> None:
@@ -74,7 +49,7 @@ def test_unreadable_credentials_are_reported_and_ignored_with_an_explicit_key(te
 def test_stored_credentials_do_not_keep_the_mode_of_an_existing_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kinora._credentials import StoredCredentials, load_credentials, save_credentials
+    from kinora.cli.credentials import StoredCredentials, load_credentials, save_credentials
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     keep(tmp_path, "")

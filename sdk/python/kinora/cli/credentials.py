@@ -35,7 +35,7 @@ def load_credentials() -> StoredCredentials | None:
 
 def save_credentials(credentials: StoredCredentials) -> Path:
     """Store them, readable by the owner only, and return the file. Raises OSError."""
-    path = credentials_path()
+    path = Path(os.path.realpath(credentials_path()))  # a link to a file kept elsewhere stays one
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)  # an existing file would keep its mode

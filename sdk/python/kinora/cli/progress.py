@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kinora._summary import describe_state
+
 if TYPE_CHECKING:
     from kinora.types import Video
 
@@ -24,7 +26,7 @@ def show_video_progress(label: str) -> Iterator[Callable[[Video], None]]:
 
         def update_bar(video: Video) -> None:
             bar.n = video.progress
-            bar.set_postfix_str(_describe_state(video))
+            bar.set_postfix_str(_remaining_text(video))
 
         yield update_bar
 
@@ -37,23 +39,22 @@ class _StateLines:
         self._last = ""
 
     def __call__(self, video: Video) -> None:
-        state = video.status if video.status != "queued" or video.queue_position is None else _describe_state(video)
+        state = "in progress" if video.status == "in_progress" else describe_state(video)
         if state != self._last:
             self._last = state
             print(f"{self._label}: {state}", file=sys.stderr, flush=True)
 
 
-def _describe_state(video: Video) -> str:
-    if video.status == "queued":
-        return "queued" if video.queue_position is None else f"queued, {video.queue_position} ahead"
-    if video.status == "in_progress" and video.eta_seconds is not None:
-        return f"about {video.eta_seconds} s left"
-    return video.status.replace("_", " ")
+def _remaining_text(video: Video) -> str:
+    """What the bar does not show already."""
+    if video.status != "in_progress":
+        return describe_state(video)
+    return "in progress" if video.eta_seconds is None else f"about {video.eta_seconds} s left"
 
 
 @contextmanager
-def show_download_progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar of bytes; yields a callback for the bytes received and the total."""
+def show_bytes_progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of bytes; yields a callback for the bytes transferred and the total."""
     if not sys.stderr.isatty():
         yield lambda *_: None
         return

@@ -1,0 +1,7 @@
+"""`python -m kinora.cli`."""
+
+import sys
+
+from kinora.cli import main
+
+sys.exit(main())
