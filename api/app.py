@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from api.http import problems
 from api.http.authentication import AuthenticationMiddleware
 from api.http.middleware import wrap_app
+from api.http.response_headers import EXPOSED_HEADERS, vary_by_origin
 from api.http.state import AppState, build_app_state
 from api.routes import (
     account,
@@ -33,11 +34,6 @@ from api.settings import Settings
 from api.sql import connection
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[AppState]]
-EXPOSED_HEADERS = [
-    *("Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id", "openai-poll-after-ms"),
-    *("Tus-Extension", "Tus-Max-Size", "Tus-Resumable", "Tus-Version"),
-    *("Upload-Expires", "Upload-Length", "Upload-Metadata", "Upload-Offset"),
-]
 
 
 @asynccontextmanager
@@ -60,6 +56,7 @@ def create_app(settings: Settings, opener: Opener = open_app_state) -> Litestar:
         exception_handlers=problems.HANDLERS,
         openapi_config=None,  # api.http.openapi.document writes the document, routes.docs serves it
         cors_config=_cors_config(settings),
+        before_send=[vary_by_origin] if settings.cors_origins else [],
         request_max_body_size=settings.max_upload * 4 // 3 + 1_000_000,
         logging_config=None,
         debug=False,

@@ -7,17 +7,17 @@ import socket
 import sys
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api import logs
 from api.app import create_asgi_app
+from api.http.connections import ProxiedProtocol
 from api.settings import Settings
 
 SHUTDOWN_TIMEOUT = 5  # seconds for open responses at shutdown; event streams would never end
 MAX_HEAD_BYTES = 64 * 1024  # of a request line and headers; the parser has no limit of its own
 
 
-class HeadLimitProtocol(HttpToolsProtocol):
+class HeadLimitProtocol(ProxiedProtocol):
     """uvicorn's protocol; closes connections whose request head is too long."""
 
     _unfinished = False

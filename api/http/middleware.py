@@ -19,17 +19,11 @@ from api import ids
 from api.errors import Internal
 from api.http import metrics
 from api.http.problems import MEDIA_TYPE, REQUEST_ID
+from api.http.response_headers import missing_security_headers
 
 CLIENT_CLOSED = 499  # nginx's status for a client that disconnected before the response
 UNROUTED = "-"
 DEBUG_ROUTES = {"/health/live", "/health/ready", "/metrics"}
-
-SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{8,128}")
 
@@ -56,7 +50,7 @@ class _Exchange:
             self.seconds = time.perf_counter() - self.began
             message["headers"] = headers = list(message.get("headers", ()))
             present = dict(headers)
-            headers += [header for header in SECURITY_HEADERS if header[0] not in present]
+            headers += missing_security_headers(present)
             headers.append((b"x-request-id", self.id.encode()))
             if present.get(b"content-type", b"").startswith(b"text/event-stream"):
                 self.is_event_stream = True
