@@ -15,17 +15,20 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from signal import SIGXCPU
+from typing import Literal, NamedTuple
 
 import msgspec
 import structlog
 from msgspec import Struct
 
 from api import ids
-from api.errors import Invalid, PayloadTooLarge, Problem, Unavailable, UnsupportedMediaType
+from api.errors import Invalid, PayloadTooLarge, Unavailable
 from api.schemas.video_requests import ImageReference, VideoReference
 from api.settings import Settings
-from engine.catalog import registry, upload_limits
+from api.uploads.refusals import Refusal, image_problem, video_problem
+from engine.catalog import registry
+from engine.catalog.file_signatures import STILL_FORMATS, detect_format
 
 log = structlog.get_logger()
 
@@ -33,21 +36,14 @@ MAX_PROCESSES = 2  # each may take a core and a gigabyte for some seconds
 MAX_WAITING = 20  # files queued or being read; each is held in memory
 INGEST_TIMEOUT = 180.0  # seconds for one file; the process limits its own CPU time to less
 Kind = Literal["image", "video"]
-ACCEPTED_FORMATS: dict[Kind, tuple[str, ...]] = {
-    "image": upload_limits.IMAGE_FORMATS,
-    "video": upload_limits.VIDEO_FORMATS,
-}
 
 
 class IngestResult(Struct, frozen=True):
-    """The JSON result of the process: what it wrote, or why it refuses the file."""
+    """What the process wrote."""
 
-    width: int = 0
-    height: int = 0
+    width: int
+    height: int
     seconds: float = 0.0
-    refused: str = ""
-    found: float = 0.0
-    limit: float = 0.0
 
 
 class IngestedFile(NamedTuple):
@@ -135,11 +131,11 @@ class MediaIngester:
                 result = await self._run_process(kind, source, target)
         finally:
             self._waiting -= 1
-        if result.refused:
-            raise _ingest_problem(kind, result, field)
+        if isinstance(result, Refusal):
+            raise (image_problem if kind == "image" else video_problem)(result, field)
         return IngestedFile(target, result.width, result.height, result.seconds)
 
-    async def _run_process(self, kind: Kind, source: Path, target: Path) -> IngestResult:
+    async def _run_process(self, kind: Kind, source: Path, target: Path) -> IngestResult | Refusal:
         """Run the process with an empty environment. One that crashes was given a file that it cannot read."""
         argv = ["-I", "-m", "engine.media.ingest", kind, str(source), str(target), "--seconds", str(self._max_seconds)]
         child = await asyncio.create_subprocess_exec(
@@ -149,15 +145,21 @@ class MediaIngester:
             async with asyncio.timeout(INGEST_TIMEOUT):
                 stdout, stderr = await child.communicate()
         except TimeoutError:
-            return IngestResult(refused="damaged")
+            return Refusal("slow")
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
         if child.returncode:
             log.warning("media_reader_failed", media_kind=kind, exit_code=child.returncode, error=_error_class(stderr))
-            return IngestResult(refused="damaged")
-        return msgspec.json.decode(stdout, type=IngestResult)
+            return Refusal("slow" if child.returncode == -SIGXCPU else "damaged")
+        return _parse_result(stdout)
+
+
+def _parse_result(stdout: bytes) -> IngestResult | Refusal:
+    """The line of JSON that the process prints."""
+    answer = msgspec.json.decode(stdout)
+    return msgspec.convert(answer, Refusal) if "refused" in answer else msgspec.convert(answer, IngestResult)
 
 
 def _decode_data_url(url: str, family: str, field: str) -> bytes:
@@ -179,21 +181,4 @@ def _error_class(stderr: bytes) -> str | None:
 
 def detect_kind(beginning: bytes) -> Kind:
     """The kind of a file by its first bytes; whatever is no image is tried as a video."""
-    is_image = beginning.startswith((b"\x89PNG", b"\xff\xd8\xff")) or beginning[:4] + beginning[8:12] == b"RIFFWEBP"
-    return "image" if is_image else "video"
-
-
-def _ingest_problem(kind: Kind, result: IngestResult, field: str) -> Problem:
-    if result.refused == "format":
-        return UnsupportedMediaType(
-            f"The {kind} must be one of {', '.join(ACCEPTED_FORMATS[kind])}, and complete.", param=field
-        )
-    details = {
-        "pixels": f"The {kind} may have at most {result.limit:.0f} pixels; this one has {result.found:.0f}.",
-        "seconds": f"A video may last at most {result.limit:g} seconds; this one lasts {result.found:.1f}.",
-        "frames": f"A video may have at most {result.limit:.0f} frames; this one has more.",
-        "empty": "The video has no frames.",
-    }
-    detail = details.get(result.refused, f"The {kind} is damaged and cannot be read.")
-    limit: dict[str, Any] = {"limit": result.limit} if result.limit else {}
-    return Invalid(detail, param=field, **limit)
+    return "image" if detect_format(beginning) in STILL_FORMATS else "video"

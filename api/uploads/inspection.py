@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final
 
 from api.errors import Invalid, Problem, UnsupportedMediaType
 from api.sql import uploads
@@ -14,9 +13,9 @@ from api.storage import keys
 from api.storage.local import Storage
 from api.uploads.availability import require_upload
 from api.uploads.ingest import IngestedFile, MediaIngester, detect_kind
+from api.uploads.refusals import unsupported_format
 from engine.catalog import upload_limits
-
-SIGNATURE_BYTES: Final = 16  # from the start of a file; they tell images from everything else
+from engine.catalog.file_signatures import SIGNATURE_BYTES
 
 
 class UploadInspector:
@@ -49,8 +48,8 @@ class UploadInspector:
             kind = detect_kind(await asyncio.to_thread(_read_signature, source))
             return await self._ingester.ingest_file(kind, source, folder, field)
         except UnsupportedMediaType as problem:
-            kinds = ", ".join((*upload_limits.IMAGE_FORMATS, *upload_limits.VIDEO_FORMATS))
-            raise UnsupportedMediaType(f"A file must be one of {kinds}, and complete.", param=field) from problem
+            formats = (*upload_limits.IMAGE_FORMATS, *upload_limits.VIDEO_FORMATS)
+            raise unsupported_format("A file", formats, problem.extra.get("format", ""), field) from problem
 
     async def _record_ready(self, row: UploadRow, ingested: IngestedFile) -> UploadRow:
         async with transaction(self._pool) as db:

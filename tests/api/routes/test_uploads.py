@@ -31,7 +31,7 @@ async def test_a_form_uploads_a_whole_file(client: httpx.AsyncClient, app_state:
 @pytest.mark.parametrize(
     ("files", "status", "words"),
     [
-        ([("file", ("a.heic", b"no picture known"))], 415, "one of PNG, JPEG, WEBP, MP4"),
+        ([("file", ("a.heic", b"no picture known"))], 415, "one of PNG, JPEG, WEBP, AVIF, MP4"),
         ([("file", ("a.png", PNG[:60]))], 422, "damaged"),
         ([("film", ("a.mp4", VIDEO))], 422, "`film` is not a known field"),
         ([("file", ("a.png", PNG)), ("file", ("b.png", PNG))], 422, "one file"),
@@ -46,6 +46,34 @@ async def test_a_refused_form_leaves_no_files(
     assert words in answer.json()["detail"]
     assert not (app_state.settings.data / "media" / "uploads").exists()
     assert not (work := app_state.settings.data / "work").exists() or not list(work.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (b"GIF89a" + bytes(100), "GIF"),
+        (b"BM" + bytes(100), "BMP"),
+        (b"RIFF\x40\0\0\0AVI LIST" + bytes(100), "AVI"),
+        ((b"G" + bytes(187)) * 4, "MPEG-TS"),
+        (b"<!DOCTYPE html>" + bytes(100), "HTML page"),
+    ],
+)
+async def test_another_format_is_named_with_those_that_are_accepted(
+    client: httpx.AsyncClient, account: Person, content: bytes, name: str
+) -> None:
+    answers = [
+        await client.post("/v1/uploads", files={"file": ("a", content)}, headers=account.headers),
+        await client.post(
+            "/v1/videos", data={"prompt": "x"}, files={"input_reference": ("a", content)}, headers=account.headers
+        ),
+        await client.post(
+            "/v1/videos/edits", data={"prompt": "x"}, files={"video": ("a", content)}, headers=account.headers
+        ),
+    ]
+    for answer, formats in zip(answers, ("PNG, JPEG, WEBP, AVIF, MP4", "PNG, JPEG", "MP4, MOV, WebM"), strict=True):
+        assert (answer.status_code, answer.json()["format"]) == (415, name), answer.text
+        assert formats in answer.json()["detail"]
+        assert f"The file sent is {name}." in answer.json()["detail"]
 
 
 async def test_a_json_body_is_refused(client: httpx.AsyncClient, account: Person) -> None:
