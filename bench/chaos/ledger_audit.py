@@ -1,4 +1,4 @@
-"""Checks the tables and files once all jobs have ended, knowing only what the clients were answered."""
+"""Checks the tables and files after all jobs have ended, against the responses that the clients received."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class AuditResult(NamedTuple):
 
 
 async def audit_books(db: Database, storage: Storage, crowd: SimulatedUsers) -> AuditResult:
-    """Compare the tables and files with what the clients were answered; `broken` has a sentence for each difference."""
+    """Compare the tables and files with the responses that the clients received; `broken` describes each difference."""
     states = dict(await db.fetch("SELECT id, state FROM generations ORDER BY state, id"))
     broken = [
         *[
@@ -154,7 +154,7 @@ def _describe_violation(broken: str, of: Collection[str]) -> str:
 
 
 async def _find_damaged_files(db: Database, storage: Storage) -> list[str]:
-    """Keys of files that are missing, or not of the size and content that were recorded."""
+    """Keys of files that are missing or differ in size or content from what was recorded."""
     files = await db.fetch("SELECT key, bytes, etag FROM media")
     return [
         file["key"]
@@ -169,7 +169,7 @@ def _read_fingerprint(path: Path) -> tuple[int, str] | None:
 
 
 async def _count_committed(db: Database, cut_off: dict[str, float]) -> int:
-    """How many of the creates whose answer was lost had been committed by then."""
+    """Count the creates that were committed although their response was lost."""
     count: int = await db.fetchval(
         """
         SELECT count(*)

@@ -1,4 +1,4 @@
-"""Kills processes and counts the kills: only those that hit an attempt which, by PostgreSQL, was under its lease."""
+"""Kills processes. A kill counts only if it hit an attempt whose lease was valid according to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ LONGEST = 1.5
 """Seconds between the sight of a lease and the kill at most: about an attempt. They are drawn, so that kills fall
 anywhere in it."""
 WEB_EVERY = 3
-"""After so many kills the web process is killed too."""
+"""Number of kills after which the web process is killed too."""
 ANSWERING = 0.03
 """Seconds after somebody asked for a clip within which the web process is killed: about what an answer takes."""
 STALL_EVERY = 5
-"""In so many kills a worker is once frozen until its job is another's, and then goes on as if it were its own."""
+"""Number of kills after which a worker is frozen until another has its job, and then continues with it."""
 LONGEST_STALL = 10.0
 """Seconds after which it goes on in any case."""
 LOOK = 0.02
@@ -51,7 +51,7 @@ class Kill(NamedTuple):
 
 
 class Nemesis:
-    """Kills in turn an engine and a worker, and starts again what fell."""
+    """Kills an engine and a worker in turn, and restarts what was killed."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Nemesis:
         self._tell = tell
 
     async def kill_processes(self, kills: int) -> None:
-        """Go on until so many kills have hit. Raises ChildEndedError if a process falls by itself."""
+        """Kill until the given number of kills has hit. Raises ChildEndedError if a process ends by itself."""
         while len(self.kills) < kills:
             target = TARGETS[len(self.kills) % 2]
             if not await self._kill_lease_holder(target):
@@ -87,7 +87,7 @@ class Nemesis:
                 await self._freeze_worker()
 
     async def _kill_lease_holder(self, target: Target) -> bool:
-        """Kill one that holds a lease; whether the lease still held then."""
+        """Kill a process that holds a lease; True if the lease was still valid."""
         lease = await self._wait_for_lease(target)
         kill = Kill(target, lease.video_id, lease.attempt, time.time())
         manner = await self._kill_target(lease.worker, target)
@@ -99,7 +99,7 @@ class Nemesis:
         return True
 
     async def _kill_target(self, worker: WorkerProcess, target: Target) -> str | None:
-        """Do it, start a worker again, and say how its children took it; None if there was nobody to kill."""
+        """Kill the target, restart a worker, and report what became of its children; None if the target is gone."""
         if target == "engine":
             return "" if worker.kill_engine() else None
         fall = await worker.kill()
@@ -108,7 +108,7 @@ class Nemesis:
         return f"; its children were gone in {fall.seconds * 1000:.0f} ms"
 
     async def _wait_for_lease(self, target: Target) -> HeldLease:
-        """A lease at a random moment of it, whose worker lives and, if that is the target, has an engine."""
+        """Wait for a random moment of a lease whose worker is alive and, if the engine is the target, has one."""
         while True:
             while not await self._killable_leases(target):  # noqa: ASYNC110 - nobody tells us of a lease
                 await asyncio.sleep(LOOK)
@@ -138,7 +138,7 @@ class Nemesis:
         return [HeldLease(workers[row["worker"]], row["id"], row["attempt"], row["progress"]) for row in rows]
 
     async def _hit_running_attempt(self, kill: Kill) -> bool:
-        """Whether the attempt had not ended when it was hit. That it has gone back to the queue since is its effect."""
+        """True if the attempt was still running when it was hit; the kill may have returned it to the queue since."""
         async with self._pool.acquire() as db:
             hit: bool = await db.fetchval(
                 """
@@ -152,7 +152,7 @@ class Nemesis:
         return hit
 
     async def _kill_web_process(self) -> None:
-        """Kill the web process while it has a create to answer; callers wait at its socket, which is ours."""
+        """Kill the web process while it serves a create. Callers wait at our socket for the next one."""
         while not self._crowd.waiting:
             await self._crowd.asking.wait()
             await asyncio.sleep(self._random.uniform(0, ANSWERING))
@@ -162,7 +162,7 @@ class Nemesis:
         self.web_kills += 1
 
     async def _freeze_worker(self) -> None:
-        """Freeze a worker beyond its lease. What it does after that must count for nothing."""
+        """Freeze a worker beyond its lease. Nothing that it does afterwards may have an effect."""
         lease = await self._wait_for_lease("worker")
         with suppress(TimeoutError), lease.worker.suspended():
             async with asyncio.timeout(LONGEST_STALL):

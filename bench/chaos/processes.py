@@ -1,7 +1,7 @@
 """The processes that chaos kills: real workers and a real web process, started again after each kill.
 
-Knows pids, process trees and the events in a worker's log; knows no job. Linux only: processes are held by
-descriptor, so that neither a zombie nor a reused pid passes for a live one.
+Knows pids, process trees and the events in a worker's log, but no jobs. Linux only: processes are held by descriptor,
+so that neither a zombie nor a reused pid passes for a live process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FOLLOWS_WITHIN = 1.0
 
 
 class KillOutcome(NamedTuple):
-    """How the children of a killed process followed it: the seconds they took, and those that did not."""
+    """What became of the children of a killed process: the seconds until they ended, and those that did not end."""
 
     seconds: float
     survivors: list[str]
@@ -44,7 +44,7 @@ class LoggedAttempt(NamedTuple):
 
 
 class ChaosProcess:
-    """One `kinora` command. Each of its lives is a process, and a log, of its own."""
+    """One `kinora` command. Each start of it is a new process with a new log."""
 
     def __init__(
         self, name: str, settings: Settings, logs: Path, *arguments: str, shared: tuple[int, ...] = ()
@@ -57,7 +57,7 @@ class ChaosProcess:
         self._lives: list[tuple[Path, float]] = []
 
     async def start(self) -> None:
-        """Begin a life, tied to ours: when we are killed, it is."""
+        """Start a process that is killed if we are."""
         log = self._logs / f"{self.name}.{len(self._lives)}.log"
         self._lives.append((log, time.time()))
         # Nothing is left to be done when we stop it, so it is not asked but killed.
@@ -68,12 +68,12 @@ class ChaosProcess:
         self._end = asyncio.create_task(self._child.wait_ended())
 
     def raise_if_ended(self) -> None:
-        """Raise ChildEndedError if it has ended though nobody killed it."""
+        """Raise ChildEndedError if it has ended without being killed."""
         if self._end.done():
             raise self._end.result()
 
     async def kill(self) -> KillOutcome:
-        """SIGKILL, and a look at who outlives it."""
+        """Send SIGKILL, and find which children outlive it."""
         self.raise_if_ended()
         held = list(_open_descriptors(psutil.Process(self._child.pid).children(recursive=True)))
         killed = time.monotonic()
@@ -81,7 +81,7 @@ class ChaosProcess:
         return await asyncio.to_thread(_wait_for_children, held, killed)
 
     async def stop(self) -> None:
-        """SIGKILL, for good; one that has ended is no error."""
+        """Send SIGKILL without a restart. It is no error if the process has ended already."""
         await self._child.stop()
         await self._end
 
@@ -94,19 +94,19 @@ class WorkerProcess(ChaosProcess):
 
     @property
     def database_name(self) -> str | None:
-        """What it calls itself in the database; None until it is ready."""
+        """Its worker name in the database; None until it is ready."""
         return next(
             (line["worker"] for line in _read_log_lines(self._lives[-1][0]) if line["event"] == "worker_ready"), None
         )
 
     @property
     def find_engine(self) -> int | None:
-        """Its engine's process: the forkserver is its child, and the engine is the forkserver's."""
+        """The process of its engine, which is a child of its forkserver."""
         children = psutil.Process(self._child.pid).children()
         return next((grandchild.pid for child in children for grandchild in child.children()), None)
 
     def kill_engine(self) -> bool:
-        """SIGKILL to the engine alone; False if there is none at this moment."""
+        """Send SIGKILL to the engine alone; False if there is none at the moment."""
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
             if engine := self.find_engine:
                 os.kill(engine, signal.SIGKILL)
@@ -115,7 +115,7 @@ class WorkerProcess(ChaosProcess):
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """SIGSTOP while the block runs. Its engine goes on."""
+        """Stop it with SIGSTOP while the block runs. Its engine continues."""
         os.kill(self._child.pid, signal.SIGSTOP)
         try:
             yield
@@ -123,7 +123,7 @@ class WorkerProcess(ChaosProcess):
             os.kill(self._child.pid, signal.SIGCONT)
 
     def startup_seconds(self) -> list[float]:
-        """Seconds that each of its lives took to be ready, where it got so far."""
+        """Seconds from each start until it was ready, without starts that never were."""
         return [
             _parse_timestamp(line) - began
             for log, began in self._lives
@@ -132,7 +132,7 @@ class WorkerProcess(ChaosProcess):
         ]
 
     def logged_attempts(self) -> list[LoggedAttempt]:
-        """Every attempt it began, in all its lives."""
+        """Every attempt that it started, over all its starts."""
         return [
             LoggedAttempt(line["video_id"], line["attempt"], _parse_timestamp(line))
             for log, _ in self._lives
@@ -142,14 +142,14 @@ class WorkerProcess(ChaosProcess):
 
 
 def _open_descriptors(processes: list[psutil.Process]) -> Iterator[tuple[int, str]]:
-    """A descriptor and a name for each that lives."""
+    """A descriptor and a name for each process that is alive."""
     for process in processes:
         with suppress(ProcessLookupError, psutil.NoSuchProcess):
             yield os.pidfd_open(process.pid), f"Process {process.pid} ({' '.join(process.cmdline())[:60]})"
 
 
 def _wait_for_children(held: list[tuple[int, str]], killed: float) -> KillOutcome:
-    """Wait for the processes behind these descriptors, no longer than they may take."""
+    """Wait for the processes behind these descriptors to end, up to the limit."""
     survivors = []
     for descriptor, name in held:
         left = max(0.0, killed + FOLLOWS_WITHIN - time.monotonic())
@@ -160,7 +160,7 @@ def _wait_for_children(held: list[tuple[int, str]], killed: float) -> KillOutcom
 
 
 def _read_log_lines(log: Path) -> Iterator[dict[str, Any]]:
-    """The events of a log; what a kill cut short and what libraries print are none."""
+    """The events of a log, without lines that a kill cut short and without output of libraries."""
     for line in log.read_bytes().splitlines():
         if line.startswith(b'{"') and line.endswith(b"}"):
             yield msgspec.json.decode(line)

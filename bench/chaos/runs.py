@@ -1,9 +1,9 @@
 """`python -m bench.chaos`: kill workers, their engines and the web process while they work; nothing may be lost.
 
-People ask a real web process for clips, and real workers make them with tiny random weights of the real classes.
-SIGKILL hits a worker or its engine, in turn, while it holds a lease, and now and then the web process while it
-answers a create; now and then a worker is frozen beyond its lease. In the end every accepted job has ended and the
-ledger is exact, or the exit status is 1.
+Simulated users create clips at a real web process, and real workers generate them with tiny random weights of the
+real classes. SIGKILL hits a worker or its engine, in turn, while it holds a lease, and now and then the web process
+while it answers a create; now and then a worker is frozen beyond its lease. In the end every accepted job has ended
+and the ledger is exact, or the exit status is 1.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SECONDS_A_KILL, SECONDS_AROUND = 15.0, 120.0
 
 
 class ChaosReport(NamedTuple):
-    """What was done and what came of it. `broken` has a sentence for each promise that was not kept.
+    """The figures of a run. `broken` describes each guarantee that was violated.
 
     `recoveries` are seconds from a kill to the claim of the next attempt, `starts` those of a worker until it is
     ready.
@@ -58,7 +58,7 @@ class ChaosReport(NamedTuple):
 
 
 async def run_chaos(settings: Settings, *, kills: int, seed: int, tell: Tell) -> ChaosReport:
-    """Do it all on an empty, migrated database, with the weights that the settings name."""
+    """Run on an empty, migrated database, with the weights that the settings name."""
     # A short lease; and no job is given up because its engine was hit again and again.
     quick = msgspec.structs.replace(settings, device="cpu", threads=1, lease=2.0, sweep_every=0.5, max_tries=1000)
     began, random = time.monotonic(), Random(seed)
@@ -101,14 +101,14 @@ async def _start_processes(settings: Settings) -> AsyncIterator[tuple[str, Chaos
 
 
 def _recovery_times(target: Target, kills: Sequence[Kill], workers: Sequence[WorkerProcess]) -> list[float]:
-    """Of each kill that had a next attempt: a clip that is cancelled, or was done but for its files, has none."""
+    """Seconds from each kill to the next attempt. A clip that was cancelled, or lacked only its files, has none."""
     began = {(one.video_id, one.number): one.began for worker in workers for one in worker.logged_attempts()}
     nexts = [(kill.at, began.get((kill.video_id, kill.attempt + 1))) for kill in kills if kill.target == target]
     return [claimed - killed for killed, claimed in nexts if claimed is not None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it on servers of its own in a folder of its own, which stays if something was broken."""
+    """Run on temporary servers. Their folder is kept if a guarantee was violated."""
     options = _build_parser().parse_args(arguments)
     kills = options.kills or (SHORT if options.short else KILLS)
     folder = Path(tempfile.mkdtemp(prefix="kinora-"))
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = asyncio.run(_run_on_own_servers(folder, kills, options.seed))
     print(_summarize(report))
     if report.broken:
-        print(*report.broken, f"What each process said is in {folder}/data/logs.", sep="\n", file=sys.stderr)
+        print(*report.broken, f"The log of each process is in {folder}/data/logs.", sep="\n", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
     return 0
@@ -125,8 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--short", action="store_true", help=f"{SHORT} kills instead of {KILLS}")
-    parser.add_argument("--kills", type=int, help="so many kills")
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**31), help="what moments are drawn from")
+    parser.add_argument("--kills", type=int, help="number of kills")
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**31), help="seed of the random moments")
     return parser
 
 
@@ -150,7 +150,7 @@ async def _run_on_own_servers(folder: Path, kills: int, seed: int) -> ChaosRepor
 
 
 def _summarize(report: ChaosReport) -> str:
-    """What was done, in the words of somebody who was there."""
+    """A summary of the run for the terminal."""
     nemesis, books, recoveries = report.nemesis, report.books, report.recoveries
     hit = " and ".join(f"{sum(kill.target == target for kill in nemesis.kills)} {target}s" for target in TARGETS)
     jobs = ", ".join(f"{count} {state}" for state, count in books.jobs.items())

@@ -29,11 +29,11 @@ LATER = frozenset({409, 429, 503})
 
 
 class BrokenPromiseError(Exception):
-    """A promise was not kept; the message is a sentence that says which."""
+    """A guarantee was violated; the message says which."""
 
 
 class SimulatedUsers:
-    """What all persons together know and have met with."""
+    """State that all simulated users share, and the counts of what they met."""
 
     def __init__(self, url: str, random: Random) -> None:
         self.url = url
@@ -49,7 +49,7 @@ class SimulatedUsers:
         self.waiting = 0
 
     async def simulate_user(self) -> None:
-        """One person, under one account after another, until it is time to leave."""
+        """Simulate one user, with one account after another, until told to stop."""
         while not self.leaving:
             async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, trust_env=False) as client:
                 person = SimulatedUser(self, client)
@@ -60,14 +60,14 @@ class SimulatedUsers:
 
 
 class SimulatedUser:
-    """One account, and whoever acts through it."""
+    """One account and its requests."""
 
     def __init__(self, crowd: SimulatedUsers, client: httpx.AsyncClient) -> None:
         self._crowd = crowd
         self._client = client
 
     async def sign_up(self) -> None:
-        """Under another address after each answer that was lost, for the account may be there."""
+        """Sign up, with another address after each lost response, because the account may exist."""
         answer = None
         while answer is None:
             form = {"email": f"{secrets.token_hex(8)}@example.org", "password": "correct horse battery"}
@@ -75,7 +75,7 @@ class SimulatedUser:
         self._client.headers["Authorization"] = f"Bearer {_json_body(answer)['access_token']}"
 
     async def create_and_follow(self) -> None:
-        """Have one made, or change one's mind, and see it end."""
+        """Create a clip, perhaps cancel it, and wait until it has ended."""
         key, asked, dice = secrets.token_hex(8), self._random_request(), self._crowd.random
         video_id = await self._create_until_answered(key, asked)
         self._crowd.clips.add(video_id)
@@ -116,7 +116,7 @@ class SimulatedUser:
         return _json_body(answer)
 
     async def _try_request(self, method: str, path: str, **sent: Any) -> httpx.Response | None:
-        """The answer, or None if it is to be asked for again."""
+        """The response, or None if the request has to be repeated."""
         try:
             answer = await self._client.request(method, path, **sent)
         except httpx.TransportError:
