@@ -45,16 +45,16 @@ def database_url(url: str, database: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
+def session_folder() -> Iterator[Path]:
     """A private folder with a short path, since sockets lie in it."""
     with tempfile.TemporaryDirectory(prefix="kinora-") as name:
         yield Path(name)
 
 
 @pytest.fixture(scope="session")
-async def servers(folder: Path) -> AsyncIterator[Servers]:
+async def servers(session_folder: Path) -> AsyncIterator[Servers]:
     """PostgreSQL with a migrated template and a database for rolled-back tests; Redis."""
-    async with run_servers(folder / "servers", durable=False) as running:
+    async with run_servers(session_folder / "servers", durable=False) as running:
         connection = await asyncpg.connect(running.database_url)
         await connection.execute(f"CREATE DATABASE {TEMPLATE}")
         await migrate.apply_migrations(database_url(running.database_url, TEMPLATE))
@@ -64,19 +64,19 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def weights(folder: Path) -> Path:
+def weights(session_folder: Path) -> Path:
     """Tiny random weights of the real classes."""
-    tiny_ltx.write_model(folder / "weights")
-    return folder / "weights"
+    tiny_ltx.write_model(session_folder / "weights")
+    return session_folder / "weights"
 
 
 @pytest.fixture(scope="session")
-def base_settings(servers: Servers, folder: Path) -> Settings:
+def base_settings(servers: Servers, session_folder: Path) -> Settings:
     """Settings of a process on the rolled-back database."""
     return Settings(
         database_url=database_url(servers.database_url, ROLLED_BACK),
         redis_url=servers.redis_url,
-        data=folder / "data",
+        data=session_folder / "data",
         secret="a secret for tests only, of no value",
         rate_limits=False,
     )
@@ -187,7 +187,7 @@ _counter = itertools.count()
 
 
 @pytest.fixture
-async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator[AppState]:
+async def isolated_state(database: str, settings: Settings, redis: Redis) -> AsyncIterator[AppState]:
     """The state of a web process, on a database of the test's own with a real pool."""
     pool = await connect(database, connections=10)
     async with build_app_state(msgspec.structs.replace(settings, database_url=database), pool) as state:
@@ -196,7 +196,9 @@ async def real(database: str, settings: Settings, redis: Redis) -> AsyncIterator
 
 
 @pytest.fixture(scope="session")
-async def site(base_settings: Settings, servers: Servers, weights: Path, folder: Path) -> AsyncIterator[str]:
+async def backend_url(
+    base_settings: Settings, servers: Servers, weights: Path, session_folder: Path
+) -> AsyncIterator[str]:
     """The address of a whole running backend: web process, worker and engine child on tiny weights.
 
     Tests that use it belong to the xdist group "backend", so that it is started once; each signs up its own people.
@@ -206,41 +208,43 @@ async def site(base_settings: Settings, servers: Servers, weights: Path, folder:
             base_settings,
             database_url=url,
             redis_url=f"{servers.redis_url}?db=1",
-            data=folder / "site",
+            data=session_folder / "site",
             weights={"kinora-mini": str(weights)},
             threads=1,
             lease=5.0,
         )
         listener = supervisor.open_listener("127.0.0.1", 0)
-        async with supervisor.run_backend(settings, listener, lambda _: None, log=folder / "site.log") as backend:
+        async with supervisor.run_backend(
+            settings, listener, lambda _: None, log=session_folder / "site.log"
+        ) as backend:
             yield backend.url
 
 
 @pytest.fixture
-async def web(site: str) -> AsyncIterator[httpx.AsyncClient]:
+async def backend_client(backend_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the running backend, over a real socket."""
-    async with httpx.AsyncClient(base_url=site, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=backend_url, trust_env=False, timeout=30) as client:
         yield client
 
 
 @pytest.fixture
-async def resident(web: httpx.AsyncClient) -> Person:
+async def backend_user(backend_client: httpx.AsyncClient) -> Person:
     """A person who has just signed up at the running backend."""
-    return await sign_up(web)
+    return await sign_up(backend_client)
 
 
 @pytest.fixture
-def worker_settings(real: AppState, weights: Path) -> Settings:
+def worker_settings(isolated_state: AppState, weights: Path) -> Settings:
     """Settings of a worker on tiny weights with short timeouts."""
     return msgspec.structs.replace(
-        real.settings, weights={"kinora-mini": str(weights)}, threads=1, lease=2.0, sweep_every=0.3
+        isolated_state.settings, weights={"kinora-mini": str(weights)}, threads=1, lease=2.0, sweep_every=0.3
     )
 
 
 @pytest.fixture
-async def claimed(client: httpx.AsyncClient, app_state: AppState, account: Person) -> ClaimedGeneration:
+async def claimed_job(client: httpx.AsyncClient, app_state: AppState, account: Person) -> ClaimedGeneration:
     """A video that a worker has claimed."""
     await client.post("/v1/videos", json={"prompt": "a ball", "seconds": 4}, headers=account.headers)
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    return claimed
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
+    return claimed_job

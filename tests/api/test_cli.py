@@ -32,7 +32,7 @@ PATIENCE = 240.0
 
 
 @pytest.fixture
-def data() -> Iterator[Path]:
+def data_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="kinora-") as name:
         yield Path(name) / "data"
 
@@ -89,25 +89,27 @@ async def _readable(descriptor: int) -> None:
     asyncio.get_running_loop().remove_reader(descriptor)
 
 
-async def test_up_starts_stops_in_order_and_keeps_its_data(data: Path, tmp_path: Path, weights: Path) -> None:
+async def test_up_starts_stops_in_order_and_keeps_its_data(data_folder: Path, tmp_path: Path, weights: Path) -> None:
     person = {"email": "someone@example.com", "password": "a long enough password"}
-    async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
+    async with up(data_folder, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
         assert (await client.get("/docs")).status_code == 200
         assert (await client.post("/v1/auth/signup", json=person)).status_code in {200, 201}
         async with all_gone(process) as names:
             assert {"postgres", "redis-server", "serve", "worker"} <= names
             process.kill()
-    async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
+    async with up(data_folder, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as client:
         assert (await client.post("/v1/auth/login", json=person)).status_code == 200
-        status, _, complaint = await kinora("up", "--data", str(data))
+        status, _, complaint = await kinora("up", "--data", str(data_folder))
         assert (status, f"process {process.pid}" in complaint) == (1, True)
         async with all_gone(process):
             process.terminate()
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
 
 
-async def test_up_stops_when_its_worker_is_misconfigured(data: Path) -> None:
-    status, said, complaint = await kinora("up", "--port", "0", "--data", str(data), KINORA_LORAS="ink=/nowhere/ink")
+async def test_up_stops_when_its_worker_is_misconfigured(data_folder: Path) -> None:
+    status, said, complaint = await kinora(
+        "up", "--port", "0", "--data", str(data_folder), KINORA_LORAS="ink=/nowhere/ink"
+    )
     assert status == 1
     assert said.startswith("ready ")
     told = [
@@ -132,10 +134,10 @@ async def test_the_demo_generates_a_video(tmp_path: Path, weights: Path) -> None
     assert (tmp_path / "demo.mp4").read_bytes()[4:8] == b"ftyp"
 
 
-async def test_a_requested_port_that_is_taken_is_refused(data: Path) -> None:
+async def test_a_requested_port_that_is_taken_is_refused(data_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        status, _, complaint = await kinora("up", "--port", str(port), "--data", str(data))
+        status, _, complaint = await kinora("up", "--port", str(port), "--data", str(data_folder))
     assert (status, complaint) == (1, f"kinora: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n")
 
 
@@ -156,8 +158,8 @@ def test_a_default_port_that_is_taken_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
-def test_a_single_process_needs_servers(command: str, capsys: pytest.CaptureFixture[str], data: Path) -> None:
-    variables = {"DATABASE_URL": "", "REDIS_URL": "", "KINORA_DATA": str(data)}
+def test_a_single_process_needs_servers(command: str, capsys: pytest.CaptureFixture[str], data_folder: Path) -> None:
+    variables = {"DATABASE_URL": "", "REDIS_URL": "", "KINORA_DATA": str(data_folder)}
     with pytest.MonkeyPatch.context() as environment:
         for name, value in variables.items():
             environment.setenv(name, value)
@@ -166,9 +168,12 @@ def test_a_single_process_needs_servers(command: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("command", ["migrate", "up"])
-async def test_an_unreachable_database_is_reported_in_a_sentence(command: str, data: Path) -> None:
+async def test_an_unreachable_database_is_reported_in_a_sentence(command: str, data_folder: Path) -> None:
     status, _, complaint = await kinora(
-        command, KINORA_DATA=str(data), DATABASE_URL="postgresql://127.0.0.1:1/x", REDIS_URL="redis://127.0.0.1:1"
+        command,
+        KINORA_DATA=str(data_folder),
+        DATABASE_URL="postgresql://127.0.0.1:1/x",
+        REDIS_URL="redis://127.0.0.1:1",
     )
     assert (status, complaint.count("\n")) == (1, 1)
     assert complaint.startswith("kinora: The database does not answer: ")

@@ -30,7 +30,7 @@ SECRETS = [
 
 
 @pytest.fixture
-def lines() -> Iterator[io.BytesIO]:
+def log_stream() -> Iterator[io.BytesIO]:
     """Everything this process logs, down to the last detail."""
     root, stream = logging.getLogger(), io.BytesIO()
     handlers, level = root.handlers, root.level
@@ -83,9 +83,9 @@ def test_every_logged_field_is_listed() -> None:
     assert unlisted == []
 
 
-async def test_a_request_is_one_line(client: httpx.AsyncClient, account: Person, lines: io.BytesIO) -> None:
+async def test_a_request_is_one_line(client: httpx.AsyncClient, account: Person, log_stream: io.BytesIO) -> None:
     answer = await client.get("/v1/me?x=1", headers=account.headers)
-    (line,) = [line for line in read(lines) if line["event"] == "request"]
+    (line,) = [line for line in read(log_stream) if line["event"] == "request"]
     assert line.pop("time")
     assert line.pop("ms") >= 0
     assert line == {
@@ -99,13 +99,15 @@ async def test_a_request_is_one_line(client: httpx.AsyncClient, account: Person,
     }
 
 
-async def test_a_route_is_logged_as_its_template(client: httpx.AsyncClient, account: Person, lines: io.BytesIO) -> None:
+async def test_a_route_is_logged_as_its_template(
+    client: httpx.AsyncClient, account: Person, log_stream: io.BytesIO
+) -> None:
     await client.get("/v1/videos/canary-path", headers=account.headers)
     await client.get("/canary-path")
-    assert [line["route"] for line in read(lines) if line["event"] == "request"] == ["/v1/videos/{video_id}", "-"]
+    assert [line["route"] for line in read(log_stream) if line["event"] == "request"] == ["/v1/videos/{video_id}", "-"]
 
 
-async def test_no_secret_is_logged(client: httpx.AsyncClient, account: Person, lines: io.BytesIO) -> None:
+async def test_no_secret_is_logged(client: httpx.AsyncClient, account: Person, log_stream: io.BytesIO) -> None:
     """Requests that work and requests that fail in every way there is, each with something to hide."""
     bearer = account.headers
     video = {"prompt": "canary-prompt", "size": "canary-prompt", "seconds": 4}
@@ -137,28 +139,28 @@ async def test_no_secret_is_logged(client: httpx.AsyncClient, account: Person, l
         answer = await client.request(method, path, **how)
         if answer.is_error:
             assert not [secret for secret in SECRETS if secret in answer.text], (method, path, answer.text)
-    logged = lines.getvalue().decode()
-    assert len([line for line in read(lines) if line["event"] == "request"]) == len(asked)
+    logged = log_stream.getvalue().decode()
+    assert len([line for line in read(log_stream) if line["event"] == "request"]) == len(asked)
     assert not [secret for secret in SECRETS if secret in logged]
 
 
-def test_an_unlisted_field_is_logged_by_name_only(lines: io.BytesIO) -> None:
+def test_an_unlisted_field_is_logged_by_name_only(log_stream: io.BytesIO) -> None:
     structlog.get_logger().info("something", video_id="video_1", prompt="canary-prompt", token="kin_canary")
-    (line,) = read(lines)
+    (line,) = read(log_stream)
     assert line["video_id"] == "video_1"
     assert line["dropped"] == ["prompt", "token"]
 
 
-def test_an_exception_is_logged_as_type_and_trace(lines: io.BytesIO) -> None:
+def test_an_exception_is_logged_as_type_and_trace(log_stream: io.BytesIO) -> None:
     try:
         _fail_at_depth({})
     except RuntimeError:
         structlog.get_logger().exception("crash")
-    (line,) = read(lines)
+    (line,) = read(log_stream)
     assert line["error"] == "RuntimeError"
     assert [entry for entry in line["trace"] if "tests/api/test_logs.py" in entry and entry.endswith("_fail_at_depth")]
     assert "KeyError" in line["trace"], "the cause is there too"
-    assert "canary" not in lines.getvalue().decode()
+    assert "canary" not in log_stream.getvalue().decode()
 
 
 def _fail_at_depth(known: dict[str, str]) -> str:
@@ -168,20 +170,20 @@ def _fail_at_depth(known: dict[str, str]) -> str:
         raise RuntimeError("canary-password") from error
 
 
-def test_libraries_are_logged_without_their_values(lines: io.BytesIO) -> None:
+def test_libraries_are_logged_without_their_values(log_stream: io.BytesIO) -> None:
     library = logging.getLogger("asyncpg")
     library.warning("connection to %s failed", "postgresql://kinora:canary-password@db")
     library.error("Task exception was never retrieved\nfuture: canary-prompt", exc_info=ValueError("canary-prompt"))
     library.info("chatter")
-    first, second = read(lines)
+    first, second = read(log_stream)
     assert (first["event"], first["logger"]) == ("connection to %s failed", "asyncpg")
     assert (second["event"], second["error"]) == ("Task exception was never retrieved", "ValueError")
-    assert "canary" not in lines.getvalue().decode()
+    assert "canary" not in log_stream.getvalue().decode()
 
 
-def test_a_value_of_any_type_can_be_logged(lines: io.BytesIO) -> None:
+def test_a_value_of_any_type_can_be_logged(log_stream: io.BytesIO) -> None:
     structlog.get_logger().info("odd", code=object(), error="x" * 5000, count=float("nan"))
-    (line,) = read(lines)
+    (line,) = read(log_stream)
     assert line["code"] == "object"
     assert len(line["error"]) == logs.MAX_LENGTH
 

@@ -21,13 +21,13 @@ def config(weights: Path) -> EngineConfig:
 
 
 @pytest.fixture(scope="session")
-def parts(config: EngineConfig) -> Modules:
+def modules(config: EngineConfig) -> Modules:
     limit_threads(config)
     return read_modules("kinora-mini", config)
 
 
 @pytest.fixture(scope="session")
-def families(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+def families_config(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """The weights of a model of each kind of folder."""
     folder = tmp_path_factory.mktemp("families")
     weights = {name: str(tiny_diffusers.write_model(kind, folder / kind)) for name, kind in KINDS.items()}
@@ -35,13 +35,13 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
 
 
 @pytest.fixture(scope="session")
-def parts_of(families: EngineConfig) -> Callable[[str], Modules]:
+def load_modules(families_config: EngineConfig) -> Callable[[str], Modules]:
     """Each model's parts, read by the ordinary loader and once."""
     kept: dict[str, Modules] = {}
 
     def read(name: str) -> Modules:
         if name not in kept:
-            kept[name] = read_modules(name, families)
+            kept[name] = read_modules(name, families_config)
         return kept[name]
 
     return read

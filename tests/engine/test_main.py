@@ -27,7 +27,7 @@ def _interrupt_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def film(weights: Path, tmp_path: Path) -> list[str]:
+def clip_arguments(weights: Path, tmp_path: Path) -> list[str]:
     return ["a red ball", str(tmp_path / "out.mp4"), "--model", str(weights), "--size", "64x64", "--seconds", "1"]
 
 
@@ -35,8 +35,10 @@ def run(*arguments: str) -> int:
     return main([*arguments, "--steps", "2", "--device", "cpu", "--threads", "1"])
 
 
-def test_it_writes_the_film_and_says_so(film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*film, "--seed", "7") == 0
+def test_it_writes_the_film_and_says_so(
+    clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*clip_arguments, "--seed", "7") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert (container.streams.video[0].width, container.duration) == (64, 1_000_000)
@@ -45,17 +47,19 @@ def test_it_writes_the_film_and_says_so(film: list[str], tmp_path: Path, capsys:
     assert "seed 7" in said
 
 
-def test_the_pictures_beside_it_come_when_asked_for(film: list[str], tmp_path: Path) -> None:
+def test_the_pictures_beside_it_come_when_asked_for(clip_arguments: list[str], tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (10, 10), "red").save(buffer, "PNG")
     (tmp_path / "first.png").write_bytes(buffer.getvalue())
-    assert run(*film, "--assets", str(tmp_path / "assets"), "--image", str(tmp_path / "first.png")) == 0
+    assert run(*clip_arguments, "--assets", str(tmp_path / "assets"), "--image", str(tmp_path / "first.png")) == 0
     names = sorted(path.name for path in (tmp_path / "assets").iterdir())
     assert names == ["poster.jpg", "spritesheet.jpg", "thumbnail.webp"]
 
 
-def test_a_lora_that_is_not_there_is_named(film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*film, "--lora", f"ink={tmp_path}/nowhere:0.5") == 1
+def test_a_lora_that_is_not_there_is_named(
+    clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*clip_arguments, "--lora", f"ink={tmp_path}/nowhere:0.5") == 1
     assert "(lora_missing)" in capsys.readouterr().err
 
 
@@ -71,10 +75,10 @@ def test_a_lora_has_a_name_a_source_and_a_weight(text: str, lora: tuple[str, str
     assert build_parser().parse_args(["x", "out.mp4", "--lora", text]).lora == [lora]
 
 
-def test_the_named_seed_makes_the_same_film(film: list[str], tmp_path: Path) -> None:
+def test_the_named_seed_makes_the_same_film(clip_arguments: list[str], tmp_path: Path) -> None:
     made = []
     for _ in range(2):
-        assert run(*film, "--seed", "7") == 0
+        assert run(*clip_arguments, "--seed", "7") == 0
         made.append((tmp_path / "out.mp4").read_bytes())
     assert made[0] == made[1]
 
@@ -91,39 +95,39 @@ def test_the_named_seed_makes_the_same_film(film: list[str], tmp_path: Path) -> 
     ],
 )
 def test_what_cannot_be_made_is_said_in_a_sentence(
-    film: list[str], arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+    clip_arguments: list[str], arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        run(*film, *arguments)
+        run(*clip_arguments, *arguments)
     assert caught.value.code == 2
     assert sentence in capsys.readouterr().err
 
 
 def test_a_folder_that_does_not_exist_is_said_before_any_work(
-    film: list[str], capsys: pytest.CaptureFixture[str]
+    clip_arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        run(film[0], "/nowhere/out.mp4", *film[2:])
+        run(clip_arguments[0], "/nowhere/out.mp4", *clip_arguments[2:])
     assert "There is no directory /nowhere; create it" in capsys.readouterr().err
 
 
 def test_assets_that_cannot_be_written_are_said_before_any_work(
-    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SystemExit):
-        run(*film, "--assets", str(tmp_path / "file"))
+        run(*clip_arguments, "--assets", str(tmp_path / "file"))
     assert "--assets takes a directory" in capsys.readouterr().err
 
 
 def test_what_is_written_into_standard_output_is_the_film_alone(
-    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pipe, read = tmp_path / "pipe", list[bytes]()
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    assert run(film[0], str(pipe), *film[2:]) == 0
+    assert run(clip_arguments[0], str(pipe), *clip_arguments[2:]) == 0
     reader.join()
     said = capsys.readouterr()
     assert (said.out, said.err.startswith(f"Wrote {pipe}: 64x64, 1 s, ")) == ("", True)
@@ -134,18 +138,18 @@ def test_what_is_written_into_standard_output_is_the_film_alone(
 
 
 def test_a_failure_has_its_name_and_leaves_nothing(
-    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty").mkdir()
-    assert run(*film[:3], str(tmp_path / "empty"), *film[4:]) == 1
+    assert run(*clip_arguments[:3], str(tmp_path / "empty"), *clip_arguments[4:]) == 1
     assert "(model_missing)" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
-def test_it_shows_a_bar_to_a_person_and_stops_at_ctrl_c(film: list[str], tmp_path: Path) -> None:
+def test_it_shows_a_bar_to_a_person_and_stops_at_ctrl_c(clip_arguments: list[str], tmp_path: Path) -> None:
     """On a real terminal, in a real process."""
     screen, terminal = pty.openpty()
-    command = [sys.executable, "-m", "engine", *film[:-1], "20", "--steps", "100", "--device", "cpu"]
+    command = [sys.executable, "-m", "engine", *clip_arguments[:-1], "20", "--steps", "100", "--device", "cpu"]
     with subprocess.Popen(command, stderr=terminal, stdout=subprocess.PIPE, text=True) as process:
         os.close(terminal)
         shown = b""
@@ -169,8 +173,8 @@ def _read(screen: int) -> bytes:
         return b""
 
 
-def test_a_film_can_be_gone_on_from(film: list[str], tmp_path: Path) -> None:
-    assert run(*film) == 0
+def test_a_film_can_be_gone_on_from(clip_arguments: list[str], tmp_path: Path) -> None:
+    assert run(*clip_arguments) == 0
     source = tmp_path / "source.mp4"
     (tmp_path / "out.mp4").rename(source)
     for options, seconds in (
@@ -182,18 +186,18 @@ def test_a_film_can_be_gone_on_from(film: list[str], tmp_path: Path) -> None:
         (("--loop", str(source), "--length", "short"), 1),
         (("--loop",), 1),
     ):
-        assert run(*film, *options) == 0, options
+        assert run(*clip_arguments, *options) == 0, options
         with av.open(str(tmp_path / "out.mp4")) as container:
             assert container.duration == seconds * 1_000_000
 
 
 def test_what_is_no_film_is_refused_before_anything_is_loaded(
-    film: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     odd = tmp_path / "odd.mp4"
     odd.write_bytes(b"no film")
     for options, said in ((("--extend", "nowhere.mp4"), "no video nowhere.mp4"), (("--remix", str(odd)), "odd.mp4")):
         with pytest.raises(SystemExit) as caught:
-            run(*film, *options)
+            run(*clip_arguments, *options)
         assert caught.value.code == 2
         assert said in capsys.readouterr().err

@@ -23,7 +23,7 @@ TIED = (
 
 
 @pytest.fixture
-def parent() -> Iterator[subprocess.Popen[str]]:
+def parent_process() -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, TIED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -37,14 +37,14 @@ def gone(descriptor: int, seconds: float = 5.0) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux kills the child; elsewhere the pipe's end does")
-def test_a_killed_parent_takes_its_child_along(parent: subprocess.Popen[str]) -> None:
-    assert parent.stdout is not None
-    pid, ready = parent.stdout.readline().split()
+def test_a_killed_parent_takes_its_child_along(parent_process: subprocess.Popen[str]) -> None:
+    assert parent_process.stdout is not None
+    pid, ready = parent_process.stdout.readline().split()
     assert ready == "ready"
     child = os.pidfd_open(int(pid))
     try:
         assert not gone(child, 0.0)
-        parent.send_signal(signal.SIGKILL)
+        parent_process.send_signal(signal.SIGKILL)
         assert gone(child)
     finally:
         os.close(child)

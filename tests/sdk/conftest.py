@@ -9,7 +9,7 @@ from tests.support.users import Person
 
 
 @pytest.fixture
-async def key(web: httpx.AsyncClient, resident: Person) -> str:
+async def api_key(backend_client: httpx.AsyncClient, backend_user: Person) -> str:
     """An API key of somebody who has just signed up."""
-    answer = await web.post("/v1/api_keys", json={"name": "sdk"}, headers=resident.headers)
+    answer = await backend_client.post("/v1/api_keys", json={"name": "sdk"}, headers=backend_user.headers)
     return str(answer.raise_for_status().json()["key"])

@@ -24,10 +24,10 @@ def frames(film: bytes) -> int:
         return len(list(container.decode(container.streams.video[0])))
 
 
-def the_story(site: str, key: str, folder: Path) -> None:
+def the_story(backend_url: str, key: str, folder: Path) -> None:
     """What the README promises, from the first line to the last, and what lies around it."""
     told: list[int] = []
-    with Kinora(api_key=key, base_url=f"{site}/v1") as client:
+    with Kinora(api_key=key, base_url=f"{backend_url}/v1") as client:
         video = client.videos.create(prompt=PROMPT, seconds=2, loop=True)
         video = client.videos.wait(video, timeout=120, on_progress=lambda now: told.append(now.progress))
         assert (video.status, told[-1], told) == ("completed", 100, sorted(told))
@@ -56,12 +56,12 @@ def the_story(site: str, key: str, folder: Path) -> None:
         assert caught.value.param == "seconds"
 
 
-async def test_the_readme_runs(site: str, key: str, tmp_path: Path) -> None:
-    await asyncio.to_thread(the_story, site, key, tmp_path)
+async def test_the_readme_runs(backend_url: str, api_key: str, tmp_path: Path) -> None:
+    await asyncio.to_thread(the_story, backend_url, api_key, tmp_path)
 
 
-async def test_the_readme_runs_with_the_async_client(site: str, key: str, tmp_path: Path) -> None:
-    async with AsyncKinora(api_key=key, base_url=site) as client:
+async def test_the_readme_runs_with_the_async_client(backend_url: str, api_key: str, tmp_path: Path) -> None:
+    async with AsyncKinora(api_key=api_key, base_url=backend_url) as client:
         video = await client.videos.generate_to_file(tmp_path / "ball.mp4", prompt=PROMPT, seconds=1)
         assert frames((tmp_path / "ball.mp4").read_bytes()) > 0
         assert [one.id async for one in client.videos.list()] == [video.id]
@@ -71,8 +71,8 @@ async def test_the_readme_runs_with_the_async_client(site: str, key: str, tmp_pa
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-async def test_an_example_runs(example: Path, site: str, key: str, tmp_path: Path) -> None:
-    status, out, err = await run_program(site, key, tmp_path, example)
+async def test_an_example_runs(example: Path, backend_url: str, api_key: str, tmp_path: Path) -> None:
+    status, out, err = await run_program(backend_url, api_key, tmp_path, example)
     assert status == 0, err
     for line in out.splitlines():
         if line.startswith("saved as "):
@@ -80,9 +80,11 @@ async def test_an_example_runs(example: Path, site: str, key: str, tmp_path: Pat
     assert out
 
 
-async def test_the_command_generates_lists_remixes_and_downloads(site: str, key: str, tmp_path: Path) -> None:
+async def test_the_command_generates_lists_remixes_and_downloads(
+    backend_url: str, api_key: str, tmp_path: Path
+) -> None:
     async def command(*arguments: str) -> tuple[int, str, str]:
-        return await run_program(site, key, tmp_path, "-m", "kinora.cli", *arguments)
+        return await run_program(backend_url, api_key, tmp_path, "-m", "kinora.cli", *arguments)
 
     status, out, err = await command("generate", PROMPT, "--seconds", "1", "-o", "ball.mp4")
     assert (status, out.splitlines()[1:]) == (0, ["ball.mp4"]), err
@@ -103,14 +105,25 @@ async def test_the_command_generates_lists_remixes_and_downloads(site: str, key:
     assert "Traceback" not in err
 
 
-async def test_login_stores_a_key_for_the_other_commands(site: str, tmp_path: Path) -> None:
+async def test_login_stores_a_key_for_the_other_commands(backend_url: str, tmp_path: Path) -> None:
     """The password is typed at a terminal; without one it is read from the standard input."""
     none = {"KINORA_API_KEY": "", "KINORA_BASE_URL": ""}
     status, out, err = await run_program(
-        site,
+        backend_url,
         "",
         tmp_path,
-        *("-W", "ignore", "-m", "kinora.cli", "--base-url", site, "login", "--sign-up", "--email", "new@example.org"),
+        *(
+            "-W",
+            "ignore",
+            "-m",
+            "kinora.cli",
+            "--base-url",
+            backend_url,
+            "login",
+            "--sign-up",
+            "--email",
+            "new@example.org",
+        ),
         answers="a good long password\n",
         **none,
     )
@@ -118,6 +131,6 @@ async def test_login_stores_a_key_for_the_other_commands(site: str, tmp_path: Pa
     kept = tmp_path / "kinora" / "credentials.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     assert str(kept) in out
-    status, out, err = await run_program(site, "", tmp_path, "-m", "kinora.cli", "balance", **none)
+    status, out, err = await run_program(backend_url, "", tmp_path, "-m", "kinora.cli", "balance", **none)
     assert status == 0, err
     assert "credits available" in out

@@ -27,13 +27,15 @@ def test_every_example_has_both_sides() -> None:
 
 
 @pytest.mark.parametrize("text", [text for _, text in SIDES], ids=[name for name, _ in SIDES])
-async def test_an_example_runs(text: str, site: str, key: str, tmp_path: Path) -> None:
+async def test_an_example_runs(text: str, backend_url: str, api_key: str, tmp_path: Path) -> None:
     Image.new("RGB", (720, 1280), "teal").save(tmp_path / "first.png")
     (tmp_path / "script.py").write_text(text)
-    named = {"OPENAI_BASE_URL": f"{site}/v1", "OPENAI_API_KEY": key}
+    named = {"OPENAI_BASE_URL": f"{backend_url}/v1", "OPENAI_API_KEY": api_key}
     if "from kinora import" not in text:
         named |= {"KINORA_BASE_URL": "", "KINORA_API_KEY": ""}
-    status, out, err = await run_program(site, key, tmp_path, "-W", "ignore::DeprecationWarning", "script.py", **named)
+    status, out, err = await run_program(
+        backend_url, api_key, tmp_path, "-W", "ignore::DeprecationWarning", "script.py", **named
+    )
     assert status == 0, err
     for line in out.splitlines():
         assert "failed" not in line

@@ -48,7 +48,7 @@ async def run(*command: str | Path) -> str:
 
 
 @pytest.fixture(scope="session")
-async def tools() -> Path:
+async def node_tools() -> Path:
     """The folder of the installed programs; they are installed once, and again when the lock changes."""
     missing = [name for name in ("node", "npm") if shutil.which(name) is None]
     if missing:
@@ -64,11 +64,11 @@ async def tools() -> Path:
 
 
 @pytest.mark.xdist_group("backend")
-async def test_the_types_compile_and_drive_a_flow(tools: Path, site: str) -> None:
+async def test_the_types_compile_and_drive_a_flow(node_tools: Path, backend_url: str) -> None:
     BUILD.mkdir(exist_ok=True)
-    await run(tools / "openapi-typescript", ROOT / "openapi" / "openapi.json", "-o", BUILD / "kinora.d.ts")
-    await run(tools / "tsc", "--project", HERE)
-    seen = json.loads(await run("node", BUILD / "flow.js", site, f"typed{os.getpid()}@example.org"))
+    await run(node_tools / "openapi-typescript", ROOT / "openapi" / "openapi.json", "-o", BUILD / "kinora.d.ts")
+    await run(node_tools / "tsc", "--project", HERE)
+    seen = json.loads(await run("node", BUILD / "flow.js", backend_url, f"typed{os.getpid()}@example.org"))
     assert seen["email"] == f"typed{os.getpid()}@example.org"
     assert (seen["status"], seen["failure"], seen["held"]) == ("completed", None, 0)
     assert seen["cost"] == seen["estimated"] > 0
@@ -78,16 +78,16 @@ async def test_the_types_compile_and_drive_a_flow(tools: Path, site: str) -> Non
     assert seen["refused"] == "prompt"
 
 
-def locked(folder: Path) -> dict[str, Any]:
-    packages: dict[str, Any] = json.loads((folder / "package-lock.json").read_text())["packages"]
+def locked(session_folder: Path) -> dict[str, Any]:
+    packages: dict[str, Any] = json.loads((session_folder / "package-lock.json").read_text())["packages"]
     return packages
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_versions_are_exact_and_the_lock_file_names_no_registry(folder: Path) -> None:
-    asked = json.loads((folder / "package.json").read_text())["devDependencies"]
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda session_folder: session_folder.name)
+def test_versions_are_exact_and_the_lock_file_names_no_registry(session_folder: Path) -> None:
+    asked = json.loads((session_folder / "package.json").read_text())["devDependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in asked.values())
-    packages = locked(folder)
+    packages = locked(session_folder)
     assert packages[""]["devDependencies"] == asked
     installed = [package for name, package in packages.items() if name]
     assert all(package["integrity"] for package in installed)

@@ -30,15 +30,22 @@ WEBHOOKS = "http://127.0.0.1:9"
 class BillingClient:
     """Our routes, the double behind them, and one person who buys."""
 
-    def __init__(self, app_state: AppState, web: httpx.AsyncClient, local: StripeProcess, person: Person) -> None:
-        self.app_state, self.web, self.local, self.person = app_state, web, local, person
+    def __init__(
+        self, app_state: AppState, http_client: httpx.AsyncClient, stripe_process: StripeProcess, person: Person
+    ) -> None:
+        self.app_state, self.http_client, self.stripe_process, self.person = (
+            app_state,
+            http_client,
+            stripe_process,
+            person,
+        )
         self.heard: set[str] = set()
 
     async def post(self, path: str, body: dict[str, Any], **headers: str) -> httpx.Response:
-        return await self.web.post(f"/v1/billing{path}", json=body, headers=self.person.headers | headers)
+        return await self.http_client.post(f"/v1/billing{path}", json=body, headers=self.person.headers | headers)
 
     async def get(self, path: str) -> dict[str, Any]:
-        answer = await self.web.get(f"/v1/billing{path}", headers=self.person.headers)
+        answer = await self.http_client.get(f"/v1/billing{path}", headers=self.person.headers)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -54,7 +61,7 @@ class BillingClient:
         if not trial:
             async with self.app_state.pool.acquire() as connection:
                 await connection.execute("UPDATE users SET trialled_at = now() WHERE id = $1", self.person.id)
-        await self.local.complete_checkout((await self.open_checkout(plan))["url"])
+        await self.stripe_process.complete_checkout((await self.open_checkout(plan))["url"])
         return await self.apply_events()
 
     async def apply_events(self) -> dict[str, Any]:
@@ -68,7 +75,9 @@ class BillingClient:
 
     async def list_events(self) -> list[ReceivedEvent]:
         """All there ever were of the kinds that matter here, oldest first."""
-        found = self.local.stripe.list_all(lambda c: c.v1.events.list_async({"limit": PAGE_SIZE}), SnapshotEvent)
+        found = self.stripe_process.stripe.list_all(
+            lambda c: c.v1.events.list_async({"limit": PAGE_SIZE}), SnapshotEvent
+        )
         told = [event.to_received_event() async for event in found]
         return [one for one in told if one.object_type in ("subscription", "invoice", "checkout.session")][::-1]
 
@@ -86,20 +95,24 @@ class BillingClient:
     async def list_objects(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """What the double has of this customer, newest first."""
         found: list[dict[str, Any]] = (
-            await self.local.call_stripe("GET", path, customer=await self.find_customer(), **params)
+            await self.stripe_process.call_stripe("GET", path, customer=await self.find_customer(), **params)
         )["data"]
         return found
 
 
 @asynccontextmanager
-async def open_billing(local: StripeProcess, settings: Settings, app: Litestar) -> AsyncIterator[BillingClient]:
-    selling = msgspec.structs.replace(settings, stripe_key=local.settings.stripe_key, stripe_url=local.url)
+async def open_billing(
+    stripe_process: StripeProcess, settings: Settings, app: Litestar
+) -> AsyncIterator[BillingClient]:
+    selling = msgspec.structs.replace(
+        settings, stripe_key=stripe_process.settings.stripe_key, stripe_url=stripe_process.url
+    )
     pool = await connect(settings.database_url, connections=10)
     async with build_app_state(selling, pool) as app_state:
         app.state.app_state = app_state
         transport = httpx.ASGITransport(app=cast("Any", wrap_app(app)), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as web:
-            client = BillingClient(app_state, web, local, await sign_up(web))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as http_client:
+            client = BillingClient(app_state, http_client, stripe_process, await sign_up(http_client))
             client.heard = {event.id for event in await client.list_events()}
             yield client
     await pool.close()

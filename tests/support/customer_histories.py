@@ -77,11 +77,11 @@ async def run_histories(histories: Sequence[CustomerHistory], act: Callable[[Cus
 class CustomerActions:
     """What people do at Stripe. `pools` are the databases that are to end in the same state; both know who they are."""
 
-    def __init__(self, local: StripeProcess, pools: Sequence[Pool]) -> None:
-        self._local = local
-        self._stripe = local.stripe
+    def __init__(self, stripe_process: StripeProcess, pools: Sequence[Pool]) -> None:
+        self._stripe_process = stripe_process
+        self._stripe = stripe_process.stripe
         self._pools = pools
-        self._prices = PriceCatalog(local.stripe)
+        self._prices = PriceCatalog(stripe_process.stripe)
 
     async def begin_history(self, history: CustomerHistory) -> None:
         """Somebody comes, and buys something."""
@@ -112,7 +112,7 @@ class CustomerActions:
         )
         session = await checkout_sessions.create_subscription_checkout(self._stripe, order)
         await self._record_checkout(history, order, "subscription", plan.name, session.id)
-        assert await self._local.complete_checkout(session.url or "", history.card)
+        assert await self._stripe_process.complete_checkout(session.url or "", history.card)
         history.subscription = (await reads.retrieve_checkout_session(self._stripe, session.id)).subscription or ""
 
     async def buy_pack(self, history: CustomerHistory) -> None:
@@ -122,7 +122,7 @@ class CustomerActions:
         order = self._checkout_spec(history, price=price, quantity=1 + history.number % 2)
         session = await checkout_sessions.create_pack_checkout(self._stripe, order)
         await self._record_checkout(history, order, "pack", pack.name, session.id)
-        await self._local.complete_checkout(session.url or "", history.card)
+        await self._stripe_process.complete_checkout(session.url or "", history.card)
 
     def _checkout_spec(self, history: CustomerHistory, **changes: Any) -> CheckoutSpec:
         return CheckoutSpec(
@@ -161,7 +161,9 @@ class CustomerActions:
         elif act in ("refund_part", "refund_all", "dispute"):
             await self._claim_payment(history, act)
         elif act in ("fail", "recover"):
-            await self._local.call_control_route("cards", customer=history.customer, count=None if act == "fail" else 0)
+            await self._stripe_process.call_control_route(
+                "cards", customer=history.customer, count=None if act == "fail" else 0
+            )
         elif history.subscription:
             await self._change_subscription(act, await reads.retrieve_subscription(self._stripe, history.subscription))
 
@@ -177,7 +179,7 @@ class CustomerActions:
             await self._stripe.request(lambda c: c.v1.subscriptions.update_async(seen.id, change), StripeSubscription)
         elif act == "upgrade" and not pro and not seen.schedule:
             (price,) = await self._prices.find_prices(lookup_keys.plan_key(SOLD.find_plan("pro")))
-            now = (await self._local.web.get("/_local/clock")).json()["now"]
+            now = (await self._stripe_process.http_client.get("/_local/clock")).json()["now"]
             with suppress(CardDeclined):
                 await upgrade_now(self._stripe, seen, item, price, now, ids.new_id("x"))
         elif act == "downgrade" and pro and not seen.cancel_at:
@@ -185,36 +187,40 @@ class CustomerActions:
             await schedule_change(self._stripe, seen, item, price)
 
     async def _claim_payment(self, history: CustomerHistory, act: str) -> None:
-        charges = (await self._local.call_stripe("GET", "/v1/payment_intents", customer=history.customer))["data"]
+        charges = (await self._stripe_process.call_stripe("GET", "/v1/payment_intents", customer=history.customer))[
+            "data"
+        ]
         paid = [one for one in charges if one["status"] == "succeeded"]
         if not paid:
             return
         payment = paid[history.number % len(paid)]
-        charge = await self._local.call_stripe("GET", "/v1/charges/" + payment["latest_charge"])
+        charge = await self._stripe_process.call_stripe("GET", "/v1/charges/" + payment["latest_charge"])
         left = charge["amount_captured"] - charge["amount_refunded"]
         if charge["disputed"] or not left:
             return
         if act == "dispute":
             history.disputes.append(
-                (await self._local.call_control_route("disputes", payment_intent=payment["id"]))["id"]
+                (await self._stripe_process.call_control_route("disputes", payment_intent=payment["id"]))["id"]
             )
             return
         amount = left if act == "refund_all" else max(1, left // 3)
-        await self._local.call_stripe("POST", "/v1/refunds", payment_intent=payment["id"], amount=amount)
+        await self._stripe_process.call_stripe("POST", "/v1/refunds", payment_intent=payment["id"], amount=amount)
 
     async def close_disputes(self, history: CustomerHistory) -> None:
         """The bank decides: some disputes stay open."""
         for place, dispute in enumerate(history.disputes):
             verdict = (history.number + place) % 3
             if verdict < 2:
-                await self._local.call_control_route(f"disputes/{dispute}/close", outcome=("won", "lost")[verdict])
+                await self._stripe_process.call_control_route(
+                    f"disputes/{dispute}/close", outcome=("won", "lost")[verdict]
+                )
 
     async def recover_card(self, history: CustomerHistory) -> None:
         """Somebody whose card failed has another one, and pays what is open."""
-        await self._local.call_control_route("cards", customer=history.customer, count=0)
+        await self._stripe_process.call_control_route("cards", customer=history.customer, count=0)
         if history.number % 2 == 0:
-            open_ = (await self._local.call_stripe("GET", "/v1/invoices", customer=history.customer, status="open"))[
-                "data"
-            ]
+            open_ = (
+                await self._stripe_process.call_stripe("GET", "/v1/invoices", customer=history.customer, status="open")
+            )["data"]
             for invoice in open_:
-                await self._local.call_stripe("POST", f"/v1/invoices/{invoice['id']}/pay")
+                await self._stripe_process.call_stripe("POST", f"/v1/invoices/{invoice['id']}/pay")

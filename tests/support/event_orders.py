@@ -106,7 +106,7 @@ class BillingDatabase(NamedTuple):
 class EventOrders(NamedTuple):
     """The double, who receives its events, and the two databases."""
 
-    local: StripeProcess
+    stripe_process: StripeProcess
     receiver: LossyReceiver
     orderly: BillingDatabase
     disorderly: BillingDatabase
@@ -118,21 +118,29 @@ async def open_event_orders(
     settings: Settings, servers: Servers, redis: Redis, seed: int
 ) -> AsyncIterator[EventOrders]:
     async with AsyncExitStack() as stack:
-        local = await stack.enter_async_context(run_stripe_process(settings))
+        stripe_process = await stack.enter_async_context(run_stripe_process(settings))
         receiver = LossyReceiver(seed)
         server = await asyncio.start_server(receiver.serve_connection, "127.0.0.1", 0)
         await stack.enter_async_context(server)
         port = server.sockets[0].getsockname()[1]
-        await local.create_prices()
-        await local.add_webhook_endpoint(f"http://127.0.0.1:{port}/", list(EVENTS))
-        orderly = await stack.enter_async_context(open_billing_database(local, servers, redis))
-        disorderly = await stack.enter_async_context(open_billing_database(local, servers, redis))
-        yield EventOrders(local, receiver, orderly, disorderly, CustomerActions(local, [orderly.pool, disorderly.pool]))
+        await stripe_process.create_prices()
+        await stripe_process.add_webhook_endpoint(f"http://127.0.0.1:{port}/", list(EVENTS))
+        orderly = await stack.enter_async_context(open_billing_database(stripe_process, servers, redis))
+        disorderly = await stack.enter_async_context(open_billing_database(stripe_process, servers, redis))
+        yield EventOrders(
+            stripe_process,
+            receiver,
+            orderly,
+            disorderly,
+            CustomerActions(stripe_process, [orderly.pool, disorderly.pool]),
+        )
 
 
 @asynccontextmanager
-async def open_billing_database(local: StripeProcess, servers: Servers, redis: Redis) -> AsyncIterator[BillingDatabase]:
-    stripe = Stripe(msgspec.structs.replace(local.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
+async def open_billing_database(
+    stripe_process: StripeProcess, servers: Servers, redis: Redis
+) -> AsyncIterator[BillingDatabase]:
+    stripe = Stripe(msgspec.structs.replace(stripe_process.settings, stripe_webhook_secrets=["whsec_x"]), pause=0.02)
     async with cloned_database(servers) as url:
         pool = await connect(url, connections=24)
         yield BillingDatabase(pool, stripe, Wakeups(redis, CommandOutbox(redis)))
@@ -142,7 +150,7 @@ async def open_billing_database(local: StripeProcess, servers: Servers, redis: R
 
 async def apply_in_order(scene: EventOrders) -> None:
     """Everything so far reaches the orderly database, in order."""
-    await scene.local.call_control_route("deliveries/flush")
+    await scene.stripe_process.call_control_route("deliveries/flush")
     fresh, scene.receiver.fresh = scene.receiver.fresh, []
     for body in fresh:
         await scene.orderly.receive_event(body)

@@ -66,9 +66,9 @@ def drawn(app_state: AppState):  # type: ignore[no-untyped-def]  # noqa: ANN201 
 
 
 async def claim(app_state: AppState, worker: str = "worker_a") -> ClaimedGeneration:
-    claimed = await app_state.lifecycle.claim(worker)
-    assert claimed
-    return claimed
+    claimed_job = await app_state.lifecycle.claim(worker)
+    assert claimed_job
+    return claimed_job
 
 
 async def balance(app_state: AppState, account: LedgerUser) -> tuple[int, int]:

@@ -58,16 +58,16 @@ def small_plan(request: Request) -> ClipPlan:
     return replace(plan_clip(request), size=SIZE, native=SIZE)
 
 
-def new_sampler(parts: Modules, request: Request) -> tuple[DiffusersSampler, ClipState]:
+def new_sampler(modules: Modules, request: Request) -> tuple[DiffusersSampler, ClipState]:
     cut = ClipState.empty(small_plan(request))
-    made = DiffusersSampler(parts, cut, request, resolve_sampling(cut.plan.model, request, ()))
+    made = DiffusersSampler(modules, cut, request, resolve_sampling(cut.plan.model, request, ()))
     made.encode_prompts()
     return made, cut
 
 
-def render_frames(parts: Modules, request: Request, cancelled: Callable[[], bool] = never_cancelled) -> torch.Tensor:
+def render_frames(modules: Modules, request: Request, cancelled: Callable[[], bool] = never_cancelled) -> torch.Tensor:
     """All frames of the clip [F, 3, h, w]."""
-    made, cut = new_sampler(parts, request)
+    made, cut = new_sampler(modules, request)
     (window,) = cut.plan.windows
     assert list(made.denoise_window(window, cancelled)) == list(range(1, STEPS + 1))
     return torch.cat([made.decode_span(step) for step in cut.plan.steps if isinstance(step, DecodeSpan)])

@@ -14,11 +14,11 @@ PYTHON = Path(kinora.__file__).parents[1]
 
 
 async def run_program(
-    site: str, key: str, folder: Path, *arguments: str | Path, answers: str = "", **more: str
+    backend_url: str, key: str, folder: Path, *arguments: str | Path, answers: str = "", **more: str
 ) -> tuple[int, str, str]:
     """Run Python with these arguments in a directory; exit status, standard output, standard error."""
     environment = {
-        "KINORA_BASE_URL": site,
+        "KINORA_BASE_URL": backend_url,
         "KINORA_API_KEY": key,
         "PYTHONPATH": str(PYTHON),
         "XDG_CONFIG_HOME": str(folder),

@@ -28,11 +28,11 @@ class StripeProcess:
         self.url = url
         self.settings = msgspec.structs.replace(settings, stripe_key=KEY, stripe_url=url)
         self.stripe = Stripe(self.settings, pause=0.02)
-        self.web = httpx.AsyncClient(base_url=url, trust_env=False, timeout=60)
+        self.http_client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=60)
 
     async def call_control_route(self, path: str, **asked: Any) -> dict[str, Any]:
         """Ask for what Stripe does not have."""
-        answer = await self.web.post(f"/_local/{path}", json=asked)
+        answer = await self.http_client.post(f"/_local/{path}", json=asked)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -41,7 +41,7 @@ class StripeProcess:
         """A request of the API, past our own façade."""
         form, query = (params, None) if method == "POST" else (None, params)
         headers = {"Authorization": f"Bearer {KEY}"}
-        answer = await self.web.request(method, path, headers=headers, data=form, params=query)
+        answer = await self.http_client.request(method, path, headers=headers, data=form, params=query)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -58,12 +58,12 @@ class StripeProcess:
 
     async def complete_checkout(self, session_url: str, card: str = CARD) -> bool:
         """Fill in the checkout page and press the button; whether the bank said yes."""
-        answer = await self.web.post(session_url, data={"card": card})
+        answer = await self.http_client.post(session_url, data={"card": card})
         return answer.status_code == 303
 
     async def reset_account(self) -> None:
         """Forget everything, and bring the tariff in again."""
-        await self.web.delete("/_local/faults")
+        await self.http_client.delete("/_local/faults")
         await self.call_control_route("reset")
         await self.stripe.close()
         self.stripe = Stripe(self.settings, pause=0.02)
@@ -71,7 +71,7 @@ class StripeProcess:
 
     async def close(self) -> None:
         await self.stripe.close()
-        await self.web.aclose()
+        await self.http_client.aclose()
 
 
 @asynccontextmanager
@@ -83,10 +83,10 @@ async def run_stripe_process(settings: Settings) -> AsyncIterator[StripeProcess]
     )  # fmt: skip
     assert process.stdout
     ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-    local = StripeProcess(ready.removeprefix("ready ").strip(), settings)
+    stripe_process = StripeProcess(ready.removeprefix("ready ").strip(), settings)
     try:
-        yield local
+        yield stripe_process
     finally:
-        await local.close()
+        await stripe_process.close()
         process.terminate()
         await process.wait()

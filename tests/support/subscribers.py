@@ -15,11 +15,11 @@ from tests.support.stripe_process import StripeProcess
 
 
 async def create_subscriber(
-    real: AppState, local: StripeProcess, kind: str = "plus", *, number: int = 1
+    isolated_state: AppState, stripe_process: StripeProcess, kind: str = "plus", *, number: int = 1
 ) -> CustomerHistory:
     """Somebody who has just bought something, of whom we have heard nothing yet. The number chooses the card."""
     somebody = CustomerHistory(number, kind, [])
-    await CustomerActions(local, [real.pool]).begin_history(somebody)
+    await CustomerActions(stripe_process, [isolated_state.pool]).begin_history(somebody)
     return somebody
 
 
@@ -36,8 +36,10 @@ async def list_lots(pool: Pool, user: CustomerHistory) -> dict[str, tuple[int, i
     return {row["key"]: (row["granted"], row["remaining"]) for row in rows}
 
 
-async def apply_event(real: AppState, local: StripeProcess, kind: str, name: str) -> None:
-    await EventHandlers(real.pool, local.stripe, SOLD).apply_event(InboxEvent("evt", "x", kind, name, 1))
+async def apply_event(isolated_state: AppState, stripe_process: StripeProcess, kind: str, name: str) -> None:
+    await EventHandlers(isolated_state.pool, stripe_process.stripe, SOLD).apply_event(
+        InboxEvent("evt", "x", kind, name, 1)
+    )
 
 
 async def run_query(pool: Pool, query: str, *values: Any) -> None:

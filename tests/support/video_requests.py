@@ -45,12 +45,12 @@ def fill_disk(app: Litestar) -> None:
 async def finished(client: httpx.AsyncClient, app_state: AppState, account: Person, **asked: Any) -> str:
     """A video that is done, though no engine made it: its file holds a few bytes."""
     video_id = str((await create(client, account, **asked)).json()["id"])
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
     key = f"videos/{video_id}/1/video.mp4"
     app_state.storage.write_file(key, b"film of " + video_id.encode())
     medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=10, etag="e")
-    assert await app_state.lifecycle.complete(claimed, [medium])
+    assert await app_state.lifecycle.complete(claimed_job, [medium])
     return video_id
 
 
@@ -59,6 +59,6 @@ async def post(client: httpx.AsyncClient, account: Person, path: str, body: dict
 
 
 async def claim(app_state: AppState) -> ClaimedGeneration:
-    claimed = await app_state.lifecycle.claim("worker_b")
-    assert claimed
-    return claimed
+    claimed_job = await app_state.lifecycle.claim("worker_b")
+    assert claimed_job
+    return claimed_job

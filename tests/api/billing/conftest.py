@@ -11,13 +11,13 @@ from tests.support.stripe_process import StripeProcess, run_stripe_process
 
 
 @pytest.fixture(scope="module")
-async def stripe_double(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+async def shared_stripe_process(base_settings: Settings) -> AsyncIterator[StripeProcess]:
     async with run_stripe_process(base_settings) as found:
         yield found
 
 
 @pytest.fixture
-async def local(stripe_double: StripeProcess) -> StripeProcess:
+async def stripe_process(shared_stripe_process: StripeProcess) -> StripeProcess:
     """The double as new, on the real clock."""
-    await stripe_double.reset_account()
-    return stripe_double
+    await shared_stripe_process.reset_account()
+    return shared_stripe_process

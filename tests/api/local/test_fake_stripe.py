@@ -25,7 +25,7 @@ CARD = "4242424242424242"
 
 
 @pytest.fixture
-def data() -> Iterator[Path]:
+def data_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="kinora-") as name:
         yield Path(name) / "data"
 
@@ -38,42 +38,50 @@ async def until(answer: Callable[[], Awaitable[dict[str, Any]]], fits: Callable[
 
 
 async def test_a_plan_is_bought_at_the_stand_in_and_outlives_a_restart(
-    data: Path, tmp_path: Path, weights: Path
+    data_folder: Path, tmp_path: Path, weights: Path
 ) -> None:
-    async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as web:
-        person = await sign_up(web)
-        page = await bought(web, person, "/checkout", {"plan": "plus"})
+    async with (
+        up(data_folder, tmp_path / "log", weights) as (process, url),
+        httpx.AsyncClient(base_url=url) as http_client,
+    ):
+        person = await sign_up(http_client)
+        page = await bought(http_client, person, "/checkout", {"plan": "plus"})
         assert httpx.URL(page).host == "127.0.0.1"
-        await until(lambda: read(web, person, "/subscription"), lambda seen: seen["plan"] == "plus")
-        await until(lambda: read(web, person, "/balance"), lambda seen: seen["available"] >= 300)
-        known = (data / "stripe" / "known.json").read_bytes()
-        assert (data / "stripe" / "known.json").stat().st_mode & 0o777 == 0o600
+        await until(lambda: read(http_client, person, "/subscription"), lambda seen: seen["plan"] == "plus")
+        await until(lambda: read(http_client, person, "/balance"), lambda seen: seen["available"] >= 300)
+        known = (data_folder / "stripe" / "known.json").read_bytes()
+        assert (data_folder / "stripe" / "known.json").stat().st_mode & 0o777 == 0o600
         process.terminate()
         assert await process.wait() == 0
-    async with up(data, tmp_path / "log", weights) as (process, url), httpx.AsyncClient(base_url=url) as web:
-        assert (await read(web, person, "/subscription"))["plan"] == "plus"
-        await bought(web, person, "/packs/checkout", {"pack": "small"})
-        await until(lambda: read(web, person, "/balance"), lambda seen: seen["buckets"]["purchased"]["amount"] == 500)
-        assert json.loads((data / "stripe" / "known.json").read_bytes())["key"] == json.loads(known)["key"]
+    async with (
+        up(data_folder, tmp_path / "log", weights) as (process, url),
+        httpx.AsyncClient(base_url=url) as http_client,
+    ):
+        assert (await read(http_client, person, "/subscription"))["plan"] == "plus"
+        await bought(http_client, person, "/packs/checkout", {"pack": "small"})
+        await until(
+            lambda: read(http_client, person, "/balance"), lambda seen: seen["buckets"]["purchased"]["amount"] == 500
+        )
+        assert json.loads((data_folder / "stripe" / "known.json").read_bytes())["key"] == json.loads(known)["key"]
         process.terminate()
         assert await process.wait() == 0
     assert "no real payments" in (tmp_path / "log").read_text()
 
 
-async def bought(web: httpx.AsyncClient, person: Person, path: str, what: dict[str, Any]) -> str:
+async def bought(http_client: httpx.AsyncClient, person: Person, path: str, what: dict[str, Any]) -> str:
     """Open the page and press its button; answers where the page is."""
-    answer = await web.post(
+    answer = await http_client.post(
         f"/v1/billing{path}", json={**what, "success_url": "https://example.org/paid"}, headers=person.headers
     )
     assert answer.status_code == 200, answer.text
     page: str = answer.json()["url"]
-    paid = await web.post(page, data={"card": CARD})
+    paid = await http_client.post(page, data={"card": CARD})
     assert paid.status_code == 303, paid.text
     return page
 
 
-async def read(web: httpx.AsyncClient, person: Person, path: str) -> dict[str, Any]:
-    answer = await web.get(f"/v1/billing{path}", headers=person.headers)
+async def read(http_client: httpx.AsyncClient, person: Person, path: str) -> dict[str, Any]:
+    answer = await http_client.get(f"/v1/billing{path}", headers=person.headers)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found

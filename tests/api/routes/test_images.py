@@ -27,9 +27,9 @@ async def test_a_picture_costs_one_credit_and_is_told_from_a_film(
     assert await available(client, account) == 297
     listed = (await client.get("/v1/videos", headers=account.headers)).json()["data"]
     assert {(one["kind"], one["seconds"], one["cost"]["credits"]) for one in listed} == {("image", "0", 1)}
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    assert claimed.seconds == 0
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
+    assert claimed_job.seconds == 0
 
 
 async def test_a_client_that_asks_again_hears_what_became_of_the_first(
@@ -39,12 +39,12 @@ async def test_a_client_that_asks_again_hears_what_became_of_the_first(
     again = account._replace(headers=account.headers | {"x-stainless-retry-count": "1"})
     for ending, code in (("fail", "video_failed"), ("cancel", "video_cancelled")):
         assert (await ask(client, account, prompt=ending)).status_code == 503
-        claimed = await app_state.lifecycle.claim("worker_a")
-        assert claimed
+        claimed_job = await app_state.lifecycle.claim("worker_a")
+        assert claimed_job
         if ending == "fail":
-            assert await app_state.lifecycle.fail(claimed, "bad_frames")
+            assert await app_state.lifecycle.fail(claimed_job, "bad_frames")
         else:
-            await app_state.lifecycle.cancel(claimed.id, account.id)
+            await app_state.lifecycle.cancel(claimed_job.id, account.id)
         answer = await ask(client, again, prompt=ending)
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
     assert await available(client, account) == 300

@@ -107,7 +107,7 @@ async def test_a_video_is_not_remixed_by_a_model_that_cannot(
 
 
 @pytest.fixture
-async def looking(client: httpx.AsyncClient, account: Person) -> dict[str, Any]:
+async def preset_request(client: httpx.AsyncClient, account: Person) -> dict[str, Any]:
     """A body that asks for a preset with a picture."""
     files = {"image": ("a.png", png(), "image/png")}
     style = {"name": "Brand", "prompt": "flat colours"}
@@ -120,10 +120,10 @@ async def looking(client: httpx.AsyncClient, account: Person) -> dict[str, Any]:
     [("wan2.1-t2v-1.3b", "videos"), ("z-image-turbo", "images/generations")],
 )
 async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loosely(
-    client: httpx.AsyncClient, account: Person, looking: dict[str, Any], model: str, path: str
+    client: httpx.AsyncClient, account: Person, preset_request: dict[str, Any], model: str, path: str
 ) -> None:
     before = await available(client, account)
-    body = looking | {"model": model}
+    body = preset_request | {"model": model}
     problem = (await client.post(f"/v1/{path}", json=body, headers=account.headers)).json()
     assert (problem["status"], problem["param"]) == (422, "preset")
     assert problem["detail"].startswith(f"{model} cannot use the image of a preset; ")
@@ -132,19 +132,19 @@ async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loose
 
 
 async def test_an_estimate_says_that_a_style_s_picture_is_refused(
-    client: httpx.AsyncClient, account: Person, looking: dict[str, Any]
+    client: httpx.AsyncClient, account: Person, preset_request: dict[str, Any]
 ) -> None:
-    body = looking | {"model": "wan2.1-t2v-1.3b"}
+    body = preset_request | {"model": "wan2.1-t2v-1.3b"}
     estimate = (await client.post("/v1/videos/estimate", json=body, headers=account.headers)).json()
     assert [(each["code"], each["param"]) for each in estimate["refusals"]] == [("invalid", "preset")]
-    able = (await client.post("/v1/videos/estimate", json=looking, headers=account.headers)).json()
+    able = (await client.post("/v1/videos/estimate", json=preset_request, headers=account.headers)).json()
     assert able["refusals"] == []
 
 
 async def test_a_clip_with_a_beginning_of_its_own_needs_no_style_s_picture(
-    client: httpx.AsyncClient, account: Person, looking: dict[str, Any]
+    client: httpx.AsyncClient, account: Person, preset_request: dict[str, Any]
 ) -> None:
-    body = looking | {"seconds": 4, "model": "wan2.2-i2v-a14b"}
+    body = preset_request | {"seconds": 4, "model": "wan2.2-i2v-a14b"}
     answer = await client.post("/v1/videos", json=body, headers=account.headers)
     assert (answer.status_code, answer.json()["error"]["param"]) == (422, "first_frame")
     with_one = body | {"first_frame": picture()}

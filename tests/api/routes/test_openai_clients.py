@@ -30,9 +30,9 @@ PATIENCE = 60
 
 
 @pytest.fixture
-async def key(web: httpx.AsyncClient, resident: Person) -> str:
+async def api_key(backend_client: httpx.AsyncClient, backend_user: Person) -> str:
     """An API key, as one would paste it into OPENAI_API_KEY."""
-    answer = await web.post("/v1/api_keys", json={"name": "old script"}, headers=resident.headers)
+    answer = await backend_client.post("/v1/api_keys", json={"name": "old script"}, headers=backend_user.headers)
     return str(answer.raise_for_status().json()["key"])
 
 
@@ -48,8 +48,8 @@ def frames(clip: bytes) -> tuple[int, int, int]:
         return len(list(container.decode(stream))), stream.width, stream.height
 
 
-async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> None:
-    async with AsyncOpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0) as client:
+async def test_a_script_written_for_openai_runs_here(backend_url: str, api_key: str) -> None:
+    async with AsyncOpenAI(base_url=f"{backend_url}/v1", api_key=api_key, max_retries=0) as client:
         video = await client.videos.create_and_poll(prompt=PROMPT, model="sora-2", seconds="4", size="720x1280")
         assert (video.status, video.progress, video.seconds, video.size) == ("completed", 100, "4", "720x1280")
         assert video.model == "sora-2"
@@ -88,8 +88,8 @@ async def test_a_script_written_for_openai_runs_here(site: str, key: str) -> Non
             await client.videos.retrieve(video.id)
 
 
-async def test_pictures_come_as_openais_do(site: str, key: str) -> None:
-    async with AsyncOpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0) as client:
+async def test_pictures_come_as_openais_do(backend_url: str, api_key: str) -> None:
+    async with AsyncOpenAI(base_url=f"{backend_url}/v1", api_key=api_key, max_retries=0) as client:
         inline = await client.images.generate(prompt=PROMPT, n=2, response_format="b64_json")
         assert inline.data is not None
         shown = [Image.open(io.BytesIO(base64.b64decode(one.b64_json or ""))) for one in inline.data]
@@ -105,8 +105,8 @@ async def test_pictures_come_as_openais_do(site: str, key: str) -> None:
         assert {(one.model_extra or {})["cost"]["credits"] for one in listed} == {1}
 
 
-async def test_mistakes_arrive_as_openais_errors(site: str, key: str) -> None:
-    async with AsyncOpenAI(base_url=f"{site}/v1", api_key=key, max_retries=0) as client:
+async def test_mistakes_arrive_as_openais_errors(backend_url: str, api_key: str) -> None:
+    async with AsyncOpenAI(base_url=f"{backend_url}/v1", api_key=api_key, max_retries=0) as client:
         with pytest.raises(openai.UnprocessableEntityError) as unknown:
             await client.videos.create(prompt=PROMPT, model="sora-9")
         assert (unknown.value.param, unknown.value.code) == ("model", "invalid")
@@ -116,21 +116,24 @@ async def test_mistakes_arrive_as_openais_errors(site: str, key: str) -> None:
         with pytest.raises(openai.PermissionDeniedError) as long:
             await client.videos.create(prompt=PROMPT, seconds="12")
         assert long.value.param == "seconds"
-    async with AsyncOpenAI(base_url=f"{site}/v1", api_key="kin_wrong", max_retries=0) as stranger:
+    async with AsyncOpenAI(base_url=f"{backend_url}/v1", api_key="kin_wrong", max_retries=0) as stranger:
         with pytest.raises(openai.AuthenticationError):
             await stranger.videos.list()
 
 
 async def test_a_connection_cut_after_the_commit_makes_one_video_and_one_hold(
-    site: str, key: str, web: httpx.AsyncClient, resident: Person
+    backend_url: str, api_key: str, backend_client: httpx.AsyncClient, backend_user: Person
 ) -> None:
-    async with cutting_first_answer(site) as cut, AsyncOpenAI(base_url=f"{cut.url}/v1", api_key=key) as client:
+    async with (
+        cutting_first_answer(backend_url) as cut,
+        AsyncOpenAI(base_url=f"{cut.url}/v1", api_key=api_key) as client,
+    ):
         video = await client.videos.create(prompt=PROMPT, model="sora-2", seconds="4")
         assert cut.answers == 2
         assert [one.id async for one in client.videos.list()] == [video.id]
         another = await client.videos.create(prompt=PROMPT, model="sora-2", seconds="4")
         assert another.id != video.id
-    entries = (await web.get("/v1/billing/ledger?limit=100", headers=resident.headers)).json()["data"]
+    entries = (await backend_client.get("/v1/billing/ledger?limit=100", headers=backend_user.headers)).json()["data"]
     assert len([entry for entry in entries if entry["kind"] == "hold"]) == 2
 
 
@@ -142,8 +145,8 @@ class Cut:
 
     connections = 0
 
-    def __init__(self, site: str) -> None:
-        self._target = urlsplit(site)
+    def __init__(self, backend_url: str) -> None:
+        self._target = urlsplit(backend_url)
         self.idle = asyncio.Semaphore(0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -180,8 +183,8 @@ class Cut:
 
 
 @asynccontextmanager
-async def cutting_first_answer(site: str) -> AsyncIterator[Cut]:
-    cut = Cut(site)
+async def cutting_first_answer(backend_url: str) -> AsyncIterator[Cut]:
+    cut = Cut(backend_url)
     server = await asyncio.start_server(cut.serve, "127.0.0.1", 0)
     cut.url = "http://{}:{}".format(*server.sockets[0].getsockname()[:2])
     async with server:

@@ -71,9 +71,9 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     assert (estimate.json()["credits"], before - await available(client, account)) == (credits, credits)
     assert video["parents"] == [source]
     assert video["remixed_from_video_id"] == (source if "remix" in path else None)
-    claimed = await claim(app_state)
-    assert (claimed.id, claimed.operation) == (video["id"], operation)
-    _, films = await app_state.lifecycle.load_inputs(claimed)
+    claimed_job = await claim(app_state)
+    assert (claimed_job.id, claimed_job.operation) == (video["id"], operation)
+    _, films = await app_state.lifecycle.load_inputs(claimed_job)
     assert {app_state.storage.read_file(film.key) for film in films} == {b"film of " + source.encode()}
     assert {film.seconds for film in films} == {4.0}
 
@@ -91,14 +91,14 @@ async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
     )
     assert answer.status_code == 200, answer.text
     assert (answer.json()["parents"], answer.json()["cost"]["credits"]) == ([source], 12)
-    claimed = await claim(app_state)
+    claimed_job = await claim(app_state)
     shots = (
         operations.StoredCard(0, prompt="the whole"),
         operations.StoredCard(2, prompt="a red ball"),
         operations.StoredCard(4, source=0),
     )
-    assert claimed.operation == operations.Storyboard(shots, loop=True)
-    pictures, [film] = await app_state.lifecycle.load_inputs(claimed)
+    assert claimed_job.operation == operations.Storyboard(shots, loop=True)
+    pictures, [film] = await app_state.lifecycle.load_inputs(claimed_job)
     assert [picture.frame for picture in pictures] == [-1]
     assert film.seconds == 2
 
@@ -176,9 +176,9 @@ async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
     source = await finished(client, app_state, account, seconds=2)
     answer = await create(client, account, storyboard=[{"at": 1, "video": source}], seconds=4)
     assert (answer.status_code, answer.json()["cost"]["credits"]) == (200, 4), answer.text
-    claimed = await claim(app_state)
+    claimed_job = await claim(app_state)
     shots = (operations.StoredCard(0, prompt=answer.json()["prompt"]), operations.StoredCard(1, source=0))
-    assert claimed.operation == operations.Storyboard(shots, loop=False)
+    assert claimed_job.operation == operations.Storyboard(shots, loop=False)
     full = await create(client, account, storyboard=[{"at": 0, "video": source}], seconds=2)
     assert (full.status_code, full.json()["param"]) == (422, "storyboard")
 
@@ -190,16 +190,23 @@ async def test_a_cancel_charges_for_what_was_made_not_for_what_was_kept(
     """Ten seconds, eight of them the film's own: what is published first is the film, or all that is new."""
     source = await finished(client, app_state, account, seconds=8)
     await post(client, account, "extensions", {"video": source, "seconds": 2, "direction": direction})
-    claimed = await claim(app_state)
-    plain = Request(claimed.served_by, claimed.prompt, claimed.width, claimed.height, claimed.seconds, claimed.seed)
-    request = to_engine_request(claimed.operation, plain, [VideoFile(Path("film.mp4"), 8.0)])
+    claimed_job = await claim(app_state)
+    plain = Request(
+        claimed_job.served_by,
+        claimed_job.prompt,
+        claimed_job.width,
+        claimed_job.height,
+        claimed_job.seconds,
+        claimed_job.seed,
+    )
+    request = to_engine_request(claimed_job.operation, plain, [VideoFile(Path("film.mp4"), 8.0)])
     files = [app_state.storage.root / name for name in ("head.mp4", "segment.m4s")]
     for file in files:
         file.write_bytes(b"bytes")
-    publisher = SegmentPublisher(claimed, request, app_state.lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed_job, request, app_state.lifecycle, app_state.storage)
     assert await publisher.publish_segment(Segment(0, frames, frames / 8, *files))
     before = await available(client, account)
-    cancelled = await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+    cancelled = await client.post(f"/v1/videos/{claimed_job.id}/cancel", headers=account.headers)
     assert cancelled.json()["status"] == "cancelled"
     assert await available(client, account) == before + 4 - charged
 
@@ -211,9 +218,9 @@ async def test_without_words_a_clip_goes_on_in_its_style(
     noir, paper = BUILT_IN["film_noir"].prompt, BUILT_IN["papercraft"].prompt
     for extra, prompt in (({}, f"a street. {noir}"), ({"preset": "papercraft"}, f"a street. {paper}")):
         await post(client, account, "loops", {"video": source, **extra})
-        claimed = await claim(app_state)
-        assert claimed.prompt == prompt
-        assert await app_state.lifecycle.complete(claimed, [])
+        claimed_job = await claim(app_state)
+        assert claimed_job.prompt == prompt
+        assert await app_state.lifecycle.complete(claimed_job, [])
 
 
 async def test_a_repetition_is_answered_when_its_preset_is_gone(client: httpx.AsyncClient, account: Person) -> None:
@@ -241,13 +248,15 @@ def test_an_estimate_knows_a_body_by_its_fields(kind: type[CreateRequest], names
 
 
 @pytest.mark.xdist_group("backend")
-async def test_the_studio_makes_what_it_is_asked(web: httpx.AsyncClient, resident: Person) -> None:
+async def test_the_studio_makes_what_it_is_asked(backend_client: httpx.AsyncClient, backend_user: Person) -> None:
     async def made(path: str, body: dict[str, Any]) -> dict[str, Any]:
-        headers = resident.headers | {"Prefer": "wait=60"}
-        answer = await web.post(f"/v1/videos{path}", json={"quality": "turbo"} | body, headers=headers, timeout=90)
+        headers = backend_user.headers | {"Prefer": "wait=60"}
+        answer = await backend_client.post(
+            f"/v1/videos{path}", json={"quality": "turbo"} | body, headers=headers, timeout=90
+        )
         video: dict[str, Any] = answer.raise_for_status().json()
         assert video["status"] == "completed", video
-        content = await web.get(f"/v1/videos/{video['id']}/content", headers=resident.headers)
+        content = await backend_client.get(f"/v1/videos/{video['id']}/content", headers=backend_user.headers)
         with av.open(io.BytesIO(content.content), "r") as film:
             count = len(list(film.decode(film.streams.video[0])))
         assert count == float(video["seconds"]) * 8

@@ -27,12 +27,12 @@ async def run_web_process(settings: Settings) -> AsyncIterator[tuple[ChaosProces
     settings.data.mkdir(parents=True, exist_ok=True)
     with supervisor.open_listener("127.0.0.1", 0) as listener:
         arguments, fd = ("serve", "--fd", str(listener.fileno())), listener.fileno()
-        web = ChaosProcess("web", settings, settings.data, *arguments, shared=(fd,))
-        await web.start()
+        web_process = ChaosProcess("web", settings, settings.data, *arguments, shared=(fd,))
+        await web_process.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
-            yield web, client
-        await web.stop()
+            yield web_process, client
+        await web_process.stop()
 
 
 async def test_a_killed_web_process_loses_only_bytes_that_were_not_durable(
@@ -49,7 +49,7 @@ async def test_a_killed_web_process_loses_only_bytes_that_were_not_durable(
         await dead.wait()
         yield content[5_000_000:]
 
-    async with run_web_process(settings) as (web, client):
+    async with run_web_process(settings) as (web_process, client):
         account = await sign_up(client)
         url = await create_upload(client, account, len(content))
         sending = asyncio.create_task(append_bytes(client, account, url, 0, half()))
@@ -59,11 +59,11 @@ async def test_a_killed_web_process_loses_only_bytes_that_were_not_durable(
                 await asyncio.sleep(0.01)
         assert UploadLimits().flush_bytes <= have < 5_000_000
         assert (await append_bytes(client, account, url, have, b"x")).status_code == 423
-        await web.kill()
+        await web_process.kill()
         dead.set()
         with pytest.raises(httpx.TransportError):
             await sending
-        await web.start()
+        await web_process.start()
         assert await get_offset(client, account, url) == have
         assert (await append_bytes(client, account, url, have, content[have:])).status_code == 204
         picture = await get_upload(client, account, url)

@@ -181,9 +181,9 @@ async def test_announced_bytes_count_against_the_limit(
     assert await create_upload(client, account, 5)
 
 
-async def test_concurrent_creations_do_not_pass_the_limit(real: AppState) -> None:
-    store = create_store(real, UploadLimits(files=3))
-    account = await person(real)
+async def test_concurrent_creations_do_not_pass_the_limit(isolated_state: AppState) -> None:
+    store = create_store(isolated_state, UploadLimits(files=3))
+    account = await person(isolated_state)
     asked = Creation(10, "", "")
     made = [store.create_upload(asked, RequestIdentity(account.id, None, b"")) for _ in range(8)]
     ends = await asyncio.gather(*made, return_exceptions=True)
@@ -200,33 +200,35 @@ async def test_a_full_disk_refuses_uploads(
     assert (await client.post("/v1/uploads", headers=headers)).status_code == 503
 
 
-async def test_an_expired_upload_is_refused_and_removed(real: AppState, worker_settings: Settings) -> None:
-    account = await person(real)
+async def test_an_expired_upload_is_refused_and_removed(isolated_state: AppState, worker_settings: Settings) -> None:
+    account = await person(isolated_state)
     old, young = [
-        await real.upload_store.create_upload(Creation(10, "", ""), RequestIdentity(account.id, None, b""))
+        await isolated_state.upload_store.create_upload(Creation(10, "", ""), RequestIdentity(account.id, None, b""))
         for _ in range(2)
     ]
     for row in (old, young):
         with pytest.raises(Malformed):
-            await real.upload_store.append_bytes(row.id, account.id, 0, None, _broken_off(b"abc"))
-    async with transaction(real.pool) as db:
+            await isolated_state.upload_store.append_bytes(row.id, account.id, 0, None, _broken_off(b"abc"))
+    async with transaction(isolated_state.pool) as db:
         await db.execute("UPDATE uploads SET expires_at = now() - interval '1 second' WHERE id = $1", old.id)
     with pytest.raises(Expired):
-        await real.upload_store.inspect_upload(old.id, account.id)
+        await isolated_state.upload_store.inspect_upload(old.id, account.id)
     with pytest.raises(Expired):
-        await real.upload_store.append_bytes(old.id, account.id, 3, None, _broken_off(b"def"))
-    assert [row.id for row in await real.upload_store.list_uploads(account.id, None, 9, descending=True)] == [young.id]
-    await create_sweeper(real, worker_settings).clean_storage()
-    folder = real.settings.data / "media" / "uploads"
+        await isolated_state.upload_store.append_bytes(old.id, account.id, 3, None, _broken_off(b"def"))
+    assert [row.id for row in await isolated_state.upload_store.list_uploads(account.id, None, 9, descending=True)] == [
+        young.id
+    ]
+    await create_sweeper(isolated_state, worker_settings).clean_storage()
+    folder = isolated_state.settings.data / "media" / "uploads"
     assert [each.name for each in folder.iterdir()] == [young.id]
     with pytest.raises(NotFound):
-        await real.upload_store.inspect_upload(old.id, account.id)
-    async with transaction(real.pool) as db:  # the owner is gone, and with them the row
+        await isolated_state.upload_store.inspect_upload(old.id, account.id)
+    async with transaction(isolated_state.pool) as db:  # the owner is gone, and with them the row
         await db.execute("DELETE FROM uploads WHERE id = $1", young.id)
-    await create_sweeper(real, worker_settings).clean_storage()
+    await create_sweeper(isolated_state, worker_settings).clean_storage()
     assert (folder / young.id).exists(), "it is young: its row may be about to come"
     os.utime(folder / young.id, (0, 0))
-    await create_sweeper(real, worker_settings).clean_storage()
+    await create_sweeper(isolated_state, worker_settings).clean_storage()
     assert not list(folder.iterdir())
 
 

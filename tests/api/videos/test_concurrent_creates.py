@@ -28,7 +28,7 @@ CREDITS = 10
 
 
 @pytest.fixture
-async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) -> AsyncIterator[AppState]:
+async def ten_credit_state(database: str, settings: Settings, redis: Redis, tmp_path: Path) -> AsyncIterator[AppState]:
     """A backend of real connections whose free plan gives ten credits a month."""
     own = tmp_path / "tariff.toml"
     own.write_text(tariff.DEFAULT.read_text().replace("monthly_credits = 300\n", f"monthly_credits = {CREDITS}\n"))
@@ -38,30 +38,30 @@ async def shop(database: str, settings: Settings, redis: Redis, tmp_path: Path) 
     await pool.close()
 
 
-async def test_exactly_as_many_are_accepted_as_are_paid_for(shop: AppState) -> None:
-    async with transaction(shop.pool) as connection:
+async def test_exactly_as_many_are_accepted_as_are_paid_for(ten_credit_state: AppState) -> None:
+    async with transaction(ten_credit_state.pool) as connection:
         account = await add_account(connection)
     asked = VideoCreate(prompt="a red ball", size="320x192", quality="turbo", seconds=1)
-    terms = PricingTerms(shop.tariff.find_plan("free"), shop.tariff.prices)
-    quote = build_quote(asked, terms, shop.settings)
+    terms = PricingTerms(ten_credit_state.tariff.find_plan("free"), ten_credit_state.tariff.prices)
+    quote = build_quote(asked, terms, ten_credit_state.settings)
     assert quote.price.total == 1
 
     def answer(row: Generation) -> StoredAnswer:
         return StoredAnswer(
-            fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(shop.serializer.to_video(row))
+            fingerprint=b"", status=200, headers={}, body=msgspec.json.encode(ten_credit_state.serializer.to_video(row))
         )
 
     def create(number: int) -> asyncio.Task[StoredAnswer]:
         identity = RequestIdentity(account.id, f"k{number}", number.to_bytes(4))
         submission = Submission(identity, quote, [])
-        return asyncio.create_task(shop.submissions.submit(submission, answer))
+        return asyncio.create_task(ten_credit_state.submissions.submit(submission, answer))
 
     answers = await asyncio.gather(*map(create, range(CREATES)), return_exceptions=True)
     refused = [each for each in answers if isinstance(each, InsufficientCredits)]
     accepted = [each for each in answers if isinstance(each, StoredAnswer)]
     assert (len(accepted), len(refused)) == (CREDITS, CREATES - CREDITS)
-    async with transaction(shop.pool) as connection:
-        balance = await shop.credits.balance(connection, account.id)
+    async with transaction(ten_credit_state.pool) as connection:
+        balance = await ten_credit_state.credits.balance(connection, account.id)
         rows = await connection.fetchval("SELECT count(*) FROM generations")
     assert (balance.available, balance.held, rows) == (0, CREDITS, CREDITS)
-    await assert_books_balance(shop.pool, account.id)
+    await assert_books_balance(ten_credit_state.pool, account.id)

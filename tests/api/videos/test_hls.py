@@ -66,16 +66,16 @@ async def interrupted(
     """Two pieces are published when their attempt is given back; the playlist then."""
     for index in range(2):
         assert await first.publish_segment(make_segment(folder, index, "of the first"))
-    claimed = first._job
-    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
-    assert await app_state.lifecycle.return_to_queue(claimed)
+    claimed_job = first._job
+    text = (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)).text
+    assert await app_state.lifecycle.return_to_queue(claimed_job)
     return text
 
 
 async def test_the_next_attempt_goes_on_where_the_playlist_ends(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    first = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    first = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
     assert await first.load_resume_point() is None
     before = await interrupted(client, app_state, account, first, tmp_path)
     again = await app_state.lifecycle.claim("worker_b")
@@ -91,28 +91,28 @@ async def test_the_next_attempt_goes_on_where_the_playlist_ends(
     for index in range(2, 4):
         assert await second.publish_segment(make_segment(tmp_path, index, "of the second"))
     assert not await first.publish_segment(make_segment(tmp_path, 2, "too late"))
-    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    after = (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)).text
     assert after.startswith(before)
     assert "DISCONTINUITY" not in after
     assert [uri.partition("?")[0] for uri in after.splitlines() if "m4s" in uri] == [
         "stream/1-0.m4s", "stream/1-1.m4s", "stream/2-2.m4s", "stream/2-3.m4s",
     ]  # fmt: skip
     assert after.count("#EXTINF:1.000000,") == 4
-    piece = await client.get(f"/v1/videos/{claimed.id}/stream/2-2.m4s", headers=account.headers)
+    piece = await client.get(f"/v1/videos/{claimed_job.id}/stream/2-2.m4s", headers=account.headers)
     assert piece.content == b"piece 2 of the second"
 
 
 async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    first = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    first = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
     before = await interrupted(client, app_state, account, first, tmp_path)
     again = await app_state.lifecycle.claim("worker_b")
     assert again
     second = SegmentPublisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     for index in range(4):
         assert await second.publish_segment(make_segment(tmp_path, index, "of the second"))
-    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    after = (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)).text
     assert after.startswith(before)
     lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
     assert lines == [
@@ -121,16 +121,16 @@ async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
 
 
 async def test_pieces_cut_otherwise_leave_no_hole(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    first = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    first = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
     before = await interrupted(client, app_state, account, first, tmp_path)
     again = await app_state.lifecycle.claim("worker_b")
     assert again
     second = SegmentPublisher(again, REQUEST, app_state.lifecycle, app_state.storage)
     for index, ends in enumerate((1.5, 3.0, 4.0)):
         assert await second.publish_segment(replace(make_segment(tmp_path, index), seconds_done=ends))
-    after = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    after = (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)).text
     lines = [line.partition("?")[0] for line in after.removeprefix(before).splitlines()]
     assert lines == [
         "#EXT-X-DISCONTINUITY", "#EXTINF:1.500000,", "stream/2-2.m4s", "#EXTINF:1.000000,", "stream/2-3.m4s",
@@ -169,16 +169,16 @@ async def test_a_piece_that_could_not_be_listed_is_listed_with_the_next(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
-    claimed: ClaimedGeneration,
+    claimed_job: ClaimedGeneration,
     tmp_path: Path,
 ) -> None:
     lifecycle: Any = UnreachableLifecycle(app_state.lifecycle)
-    publisher = SegmentPublisher(claimed, REQUEST, lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed_job, REQUEST, lifecycle, app_state.storage)
     with pytest.raises(ConnectionError):
         await publisher.publish_segment(make_segment(tmp_path, 0))
     lifecycle.unreachable = False
     assert await publisher.publish_segment(make_segment(tmp_path, 1))
-    text = (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)).text
+    text = (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)).text
     assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
         "stream/1-0.m4s", "stream/1-1.m4s",
     ]  # fmt: skip
@@ -188,11 +188,11 @@ async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
-    claimed: ClaimedGeneration,
+    claimed_job: ClaimedGeneration,
     tmp_path: Path,
 ) -> None:
     storage = LosingStorage(app_state.storage.root)
-    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, storage)
+    publisher = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, storage)
     with pytest.raises(OSError, match="latents"):
         await publisher.publish_segment(make_segment(tmp_path, 0))
     with pytest.raises(OSError, match="m4s"):
@@ -200,5 +200,5 @@ async def test_a_piece_that_got_lost_on_its_way_into_storage_is_never_listed(
     storage.losing = False
     with pytest.raises(FileNotFoundError):
         await publisher.publish_pending()
-    answer = await client.get(f"/v1/videos/{claimed.id}/stream.m3u8", headers=account.headers)
+    answer = await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)
     assert answer.json()["error"]["code"] == "not_ready"

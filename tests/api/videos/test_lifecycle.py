@@ -23,10 +23,10 @@ async def test_a_clip_that_is_made_is_charged(app_state: AppState) -> None:
     account = await person(app_state)
     video_id = await create(app_state, account, seconds=5)
     assert await balance(app_state, account) == (290, 10)
-    claimed = await claim(app_state)
-    assert await app_state.lifecycle.report_progress(claimed, 40, 3.0)
+    claimed_job = await claim(app_state)
+    assert await app_state.lifecycle.report_progress(claimed_job, 40, 3.0)
     assert (await app_state.library.get(video_id, account.id)).progress == 40
-    assert await app_state.lifecycle.complete(claimed, MEDIA)
+    assert await app_state.lifecycle.complete(claimed_job, MEDIA)
     row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.progress, row.cost_state, row.variants) == ("completed", 100, "settled", ["video"])
     assert row.expires_at
@@ -55,10 +55,10 @@ async def test_an_attempt_that_lost_its_lease_writes_nothing(app_state: AppState
 async def test_cancelling_takes_the_lease_and_gives_everything_back(app_state: AppState) -> None:
     account = await person(app_state)
     video_id = await create(app_state, account)
-    claimed = await claim(app_state)
+    claimed_job = await claim(app_state)
     assert (await app_state.lifecycle.cancel(video_id, account.id)).state == "cancelled"
     assert (await app_state.lifecycle.cancel(video_id, account.id)).state == "cancelled"
-    assert not await app_state.lifecycle.complete(claimed, MEDIA)
+    assert not await app_state.lifecycle.complete(claimed_job, MEDIA)
     assert await balance(app_state, account) == (300, 0)
     await assert_books_balance(app_state.pool, account.id)
 
@@ -123,9 +123,9 @@ async def test_a_failure_that_may_pass_is_tried_again_and_then_released(app_stat
     for tries in range(app_state.settings.max_tries):
         async with transaction(app_state.pool) as db:
             await db.execute("UPDATE generations SET not_before = now()")
-        claimed = await claim(app_state)
-        assert claimed.tries == tries
-        assert await app_state.lifecycle.fail(claimed, "engine_died")
+        claimed_job = await claim(app_state)
+        assert claimed_job.tries == tries
+        assert await app_state.lifecycle.fail(claimed_job, "engine_died")
     row = await app_state.library.get(video_id, account.id)
     assert (row.state, row.failure, row.cost_state) == ("failed", "engine_died", "released")
     assert await balance(app_state, account) == (300, 0)
@@ -148,10 +148,10 @@ async def test_the_plan_says_how_many_run_at_once(app_state: AppState) -> None:
     account = await person(app_state)
     first = await create(app_state, account)
     await create(app_state, account)
-    claimed = await claim(app_state)
-    assert claimed.id == first
+    claimed_job = await claim(app_state)
+    assert claimed_job.id == first
     assert await app_state.lifecycle.claim("worker_b") is None
-    await app_state.lifecycle.complete(claimed, MEDIA)
+    await app_state.lifecycle.complete(claimed_job, MEDIA)
     assert await app_state.lifecycle.claim("worker_b")
 
 
@@ -174,22 +174,22 @@ async def test_queue_positions_count_who_is_served_before(app_state: AppState) -
     assert [row.queue_position for row in rows] == [0, 1, 2]
 
 
-async def test_workers_racing_for_one_user_take_one_at_a_time(real: AppState) -> None:
-    account = await person(real)
+async def test_workers_racing_for_one_user_take_one_at_a_time(isolated_state: AppState) -> None:
+    account = await person(isolated_state)
     for _ in range(6):
-        await create(real, account)
-    claims = await asyncio.gather(*(real.lifecycle.claim(f"worker_{n}") for n in range(8)))
-    assert len([claimed for claimed in claims if claimed]) == 1
+        await create(isolated_state, account)
+    claims = await asyncio.gather(*(isolated_state.lifecycle.claim(f"worker_{n}") for n in range(8)))
+    assert len([claimed_job for claimed_job in claims if claimed_job]) == 1
 
 
-async def test_cancel_racing_completion_ends_once(real: AppState) -> None:
-    account = await person(real)
+async def test_cancel_racing_completion_ends_once(isolated_state: AppState) -> None:
+    account = await person(isolated_state)
     for _ in range(10):
-        video_id = await create(real, account)
-        claimed = await claim(real)
+        video_id = await create(isolated_state, account)
+        claimed_job = await claim(isolated_state)
         done, row = await asyncio.gather(
-            real.lifecycle.complete(claimed, MEDIA), real.lifecycle.cancel(video_id, account.id)
+            isolated_state.lifecycle.complete(claimed_job, MEDIA), isolated_state.lifecycle.cancel(video_id, account.id)
         )
-        state = (await real.library.get(video_id, account.id)).state
+        state = (await isolated_state.library.get(video_id, account.id)).state
         assert state == ("completed" if done else "cancelled") == row.state
-    await assert_books_balance(real.pool, account.id)
+    await assert_books_balance(isolated_state.pool, account.id)

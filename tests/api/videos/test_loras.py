@@ -84,9 +84,9 @@ async def test_what_a_request_names_reaches_the_worker(
     named = [{"name": "ink", "weight": 0.5}, {"name": "film", "weight": 1.0}]
     assert video["loras"] == named
     assert (await client.get(f"/v1/videos/{video['id']}", headers=account.headers)).json()["loras"] == named
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    assert msgspec.to_builtins(claimed.loras) == named
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
+    assert msgspec.to_builtins(claimed_job.loras) == named
 
 
 @pytest.mark.usefixtures("_served")

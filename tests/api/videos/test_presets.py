@@ -33,9 +33,9 @@ async def test_a_built_in_style_stands_in_the_prompt(
     assert (video["prompt"], video["preset"]) == (PROMPT, "film_noir")
     assert video["revised_prompt"] == f"{PROMPT}. {style.prompt}"
     assert video["negative_prompt"] == f"text, {style.negative_prompt}"
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    assert claimed.prompt == video["revised_prompt"]
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
+    assert claimed_job.prompt == video["revised_prompt"]
     plain = (await create(client, account, preset="none")).json()
     assert (plain["revised_prompt"], plain["preset"], plain["negative_prompt"]) == (None, "none", "")
 
@@ -43,11 +43,11 @@ async def test_a_built_in_style_stands_in_the_prompt(
 async def test_a_style_reaches_every_card(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
     cards = [{"at": 0, "prompt": "a red ball."}, {"at": 2, "prompt": "a blue boat"}]
     await create(client, account, preset="archival", storyboard=cards)
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    assert isinstance(claimed.operation, operations.Storyboard)
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
+    assert isinstance(claimed_job.operation, operations.Storyboard)
     words = BUILT_IN["archival"].prompt
-    assert [card.prompt for card in claimed.operation.cards] == [f"a red ball. {words}", f"a blue boat. {words}"]
+    assert [card.prompt for card in claimed_job.operation.cards] == [f"a red ball. {words}", f"a blue boat. {words}"]
 
 
 async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
@@ -60,13 +60,13 @@ async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_sta
     shown = await client.get(preset["image"], headers=account.headers)
     assert (shown.headers["content-type"], shown.content[:4]) == ("image/png", b"\x89PNG")
     await create(client, account, preset=preset["id"])
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
-    [picture] = (await app_state.lifecycle.load_inputs(claimed))[0]
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
+    [picture] = (await app_state.lifecycle.load_inputs(claimed_job))[0]
     assert picture.frame == 0
     assert picture.strength == pytest.approx(quote.STYLE_STRENGTH)
     assert app_state.storage.read_file(picture.key) == shown.content
-    assert await app_state.lifecycle.complete(claimed, [])
+    assert await app_state.lifecycle.complete(claimed_job, [])
     files = {"first_frame": ("b.png", png(colour="red"), "image/png")}
     data = {"prompt": PROMPT, "preset": preset["id"]}
     await client.post("/v1/videos", data=data, files=files, headers=account.headers)

@@ -18,9 +18,9 @@ async def test_a_clip_keeps_its_film_when_the_source_goes(
     made = (await post(client, account, "loops", {"video": source})).json()
     await client.delete(f"/v1/videos/{source}", headers=account.headers)
     app_state.storage.remove_folder(f"videos/{source}")
-    claimed = await claim(app_state)
-    assert claimed.id == made["id"]
-    _, [film] = await app_state.lifecycle.load_inputs(claimed)
+    claimed_job = await claim(app_state)
+    assert claimed_job.id == made["id"]
+    _, [film] = await app_state.lifecycle.load_inputs(claimed_job)
     assert app_state.storage.read_file(film.key) == b"film of " + source.encode()
     gone = await post(client, account, "loops", {"video": source})
     assert (gone.status_code, gone.json()["param"]) == (404, "video")

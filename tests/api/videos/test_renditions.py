@@ -25,13 +25,13 @@ CLIP = bytes(range(256)) * 40
 async def video_id(client: httpx.AsyncClient, app_state: AppState, account: Person, tmp_path: Path) -> str:
     """A finished video whose clip is CLIP."""
     made = await client.post("/v1/videos", json={"prompt": "a ball"}, headers=account.headers)
-    claimed = await app_state.lifecycle.claim("worker_a")
-    assert claimed
+    claimed_job = await app_state.lifecycle.claim("worker_a")
+    assert claimed_job
     (tmp_path / "clip").write_bytes(CLIP)
-    key = f"videos/{claimed.id}/1/video.mp4"
+    key = f"videos/{claimed_job.id}/1/video.mp4"
     stored = app_state.storage.adopt_file(tmp_path / "clip", key)
     medium = RenditionRow(variant="video", key=key, content_type="video/mp4", bytes=stored.bytes, etag=stored.digest)
-    assert await app_state.lifecycle.complete(claimed, [medium])
+    assert await app_state.lifecycle.complete(claimed_job, [medium])
     return str(made.json()["id"])
 
 

@@ -52,9 +52,9 @@ async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: 
     pro = await person(app_state, "pro")
     await spend(app_state, pro)
     video_id = await create(app_state, pro)
-    claimed = await claim(app_state)
-    piece = SegmentRow(number=0, attempt=claimed.attempt, head="a" * 16, seconds=2.0)
-    assert await app_state.lifecycle.publish_segment(claimed, piece, 2.0, 2.0)
+    claimed_job = await claim(app_state)
+    piece = SegmentRow(number=0, attempt=claimed_job.attempt, head="a" * 16, seconds=2.0)
+    assert await app_state.lifecycle.publish_segment(claimed_job, piece, 2.0, 2.0)
     row = await app_state.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
     await assert_books_balance(app_state.pool, pro.id)
@@ -118,26 +118,26 @@ async def test_a_client_that_says_it_repeats_gets_the_same_video(app_state: AppS
     assert first == again != fresh
 
 
-async def test_a_crowd_on_few_credits_gets_what_they_pay_for(real: AppState) -> None:
-    account = await person(real)
+async def test_a_crowd_on_few_credits_gets_what_they_pay_for(isolated_state: AppState) -> None:
+    account = await person(isolated_state)
     results = await asyncio.gather(
-        *(create(real, account, seconds=10, size="720x1280") for _ in range(50)), return_exceptions=True
+        *(create(isolated_state, account, seconds=10, size="720x1280") for _ in range(50)), return_exceptions=True
     )
     made = [result for result in results if isinstance(result, str)]
     refused = [result for result in results if isinstance(result, InsufficientCredits)]
     assert (len(made), len(refused)) == (7, 43)
-    assert await balance(real, account) == (300 - 7 * 40, 7 * 40)
-    await assert_books_balance(real.pool, account.id)
+    assert await balance(isolated_state, account) == (300 - 7 * 40, 7 * 40)
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
-async def test_a_crowd_with_one_key_makes_one_video(real: AppState) -> None:
-    account = await person(real)
-    same = with_fingerprint(submission(real, account, key="k"))
+async def test_a_crowd_with_one_key_makes_one_video(isolated_state: AppState) -> None:
+    account = await person(isolated_state)
+    same = with_fingerprint(submission(isolated_state, account, key="k"))
     results = await asyncio.gather(
-        *(real.submissions.submit(same, drawn(real)) for _ in range(50)), return_exceptions=True
+        *(isolated_state.submissions.submit(same, drawn(isolated_state)) for _ in range(50)), return_exceptions=True
     )
     answers = {result.body for result in results if isinstance(result, StoredAnswer)}
     assert len(answers) == 1
     assert all(isinstance(result, StoredAnswer | RequestInProgress) for result in results)
-    assert len(await real.library.list_page(account.id, None, 100, descending=True)) == 1
-    assert await balance(real, account) == (292, 8)
+    assert len(await isolated_state.library.list_page(account.id, None, 100, descending=True)) == 1
+    assert await balance(isolated_state, account) == (292, 8)

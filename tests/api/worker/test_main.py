@@ -37,34 +37,34 @@ from tests.support.workers import (
 )
 
 
-async def test_a_prompt_becomes_four_renditions(real: AppState, worker_settings: Settings) -> None:
-    account = await person(real)
+async def test_a_prompt_becomes_four_renditions(isolated_state: AppState, worker_settings: Settings) -> None:
+    account = await person(isolated_state)
     async with running_worker(worker_settings):
-        video_id = await create(real, account, **SHORT)
-        assert await wait_until_ended(real, video_id, account) == "completed"
-    async with real.pool.acquire() as db:
+        video_id = await create(isolated_state, account, **SHORT)
+        assert await wait_until_ended(isolated_state, video_id, account) == "completed"
+    async with isolated_state.pool.acquire() as db:
         for variant in SUFFIXES:
             served = await media.find_rendition(db, video_id, variant)
             assert served
             assert served.key
-            assert real.storage.file_path(served.key).stat().st_size == served.bytes
-    assert not list((real.settings.data / "work").iterdir())
-    await assert_books_balance(real.pool, account.id)
+            assert isolated_state.storage.file_path(served.key).stat().st_size == served.bytes
+    assert not list((isolated_state.settings.data / "work").iterdir())
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
-async def test_a_plan_with_a_watermark_marks_its_videos(real: AppState, worker_settings: Settings) -> None:
+async def test_a_plan_with_a_watermark_marks_its_videos(isolated_state: AppState, worker_settings: Settings) -> None:
     """The same clip twice: what differs is in the corner where the mark stands."""
     asked, posters = SHORT | {"size": "320x192", "seed": 7}, []
     async with running_worker(worker_settings):
         for plan in ("free", "plus", "plus"):
-            account = await person(real, plan)
-            video_id = await create(real, account, **asked)
-            assert await wait_until_ended(real, video_id, account) == "completed"
-            async with real.pool.acquire() as db:
+            account = await person(isolated_state, plan)
+            video_id = await create(isolated_state, account, **asked)
+            assert await wait_until_ended(isolated_state, video_id, account) == "completed"
+            async with isolated_state.pool.acquire() as db:
                 served = await media.find_rendition(db, video_id, "poster")
             assert served
             assert served.key
-            posters.append(Image.open(real.storage.file_path(served.key)).convert("L"))
+            posters.append(Image.open(isolated_state.storage.file_path(served.key)).convert("L"))
     marked, plain, again = posters
     assert plain.tobytes() == again.tobytes()
     box = ImageChops.difference(marked, plain).getbbox()
@@ -73,40 +73,49 @@ async def test_a_plan_with_a_watermark_marks_its_videos(real: AppState, worker_s
     assert box[1] > marked.height / 2
 
 
-async def test_cancelling_stops_the_engine_and_the_next_job_runs(real: AppState, worker_settings: Settings) -> None:
-    account = await person(real)
+async def test_cancelling_stops_the_engine_and_the_next_job_runs(
+    isolated_state: AppState, worker_settings: Settings
+) -> None:
+    account = await person(isolated_state)
     async with running_worker(worker_settings):
-        long = await create(real, account, **LONG)
-        await wait_until_running(real, long, account)
-        short = await create(real, account, **SHORT)
-        await real.lifecycle.cancel(long, account.id)
-        assert await wait_until_ended(real, short, account) == "completed"
-        assert await wait_until_ended(real, long, account) == "cancelled"
-    assert await balance(real, account) == (299, 0)
-    await assert_books_balance(real.pool, account.id)
+        long = await create(isolated_state, account, **LONG)
+        await wait_until_running(isolated_state, long, account)
+        short = await create(isolated_state, account, **SHORT)
+        await isolated_state.lifecycle.cancel(long, account.id)
+        assert await wait_until_ended(isolated_state, short, account) == "completed"
+        assert await wait_until_ended(isolated_state, long, account) == "cancelled"
+    assert await balance(isolated_state, account) == (299, 0)
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
 async def test_a_preview_reaches_watchers_before_the_first_segment(
-    real: AppState, worker_settings: Settings, weights: Path
+    isolated_state: AppState, worker_settings: Settings, weights: Path
 ) -> None:
     slow = "ltx-video-2b-0.9.5"
     serving = msgspec.structs.replace(worker_settings, models=[slow], weights={slow: str(weights)})
-    account = await person(real)
+    account = await person(isolated_state)
     asked = VideoCreate(prompt="a red ball", model=slow, seconds=2, size="768x512")
     quote = build_quote(asked, pricing_terms(account.plan), serving)
-    await real.submissions.submit(Submission(RequestIdentity(account.id, None, b""), quote, []), drawn(real))
-    [row] = await real.library.list_page(account.id, None, 1, descending=True)
-    async with running_worker(serving), aclosing(real.event_streams.stream_video(row.id, account.id)) as events:
+    await isolated_state.submissions.submit(
+        Submission(RequestIdentity(account.id, None, b""), quote, []), drawn(isolated_state)
+    )
+    [row] = await isolated_state.library.list_page(account.id, None, 1, descending=True)
+    async with (
+        running_worker(serving),
+        aclosing(isolated_state.event_streams.stream_video(row.id, account.id)) as events,
+    ):
         async with asyncio.timeout(PATIENCE):
             while (assets := shown(await following(events)))["preview"] is None:
                 assert assets["stream"] is None
         key = hls.storage_key(row.id, assets["preview"].partition("?")[0].rpartition("/")[2])
-        with Image.open(real.storage.file_path(key)) as image:
+        with Image.open(isolated_state.storage.file_path(key)) as image:
             assert (image.format, image.size) == ("JPEG", (320, 213))
-        await real.lifecycle.cancel(row.id, account.id)
-        assert await wait_until_ended(real, row.id, account) == "cancelled"
-    assert real.serializer.to_video(await real.library.get(row.id, account.id)).assets.preview is None
-    assert await balance(real, account) == (300, 0), "a guess is not charged for"
+        await isolated_state.lifecycle.cancel(row.id, account.id)
+        assert await wait_until_ended(isolated_state, row.id, account) == "cancelled"
+    assert (
+        isolated_state.serializer.to_video(await isolated_state.library.get(row.id, account.id)).assets.preview is None
+    )
+    assert await balance(isolated_state, account) == (300, 0), "a guess is not charged for"
 
 
 def shown(events: list[dict[str, str]]) -> dict[str, Any]:

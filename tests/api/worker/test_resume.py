@@ -31,45 +31,48 @@ from tests.support.workers import (
 
 
 async def test_a_killed_engine_costs_a_try_and_the_video_is_completed(
-    real: AppState, worker_settings: Settings
+    isolated_state: AppState, worker_settings: Settings
 ) -> None:
-    account = await person(real)
+    account = await person(isolated_state)
     async with running_worker(worker_settings):
-        video_id = await create(real, account, **(LONG | {"seconds": 4}))
-        await wait_until_running(real, video_id, account)
+        video_id = await create(isolated_state, account, **(LONG | {"seconds": 4}))
+        await wait_until_running(isolated_state, video_id, account)
         os.kill(find_engine_process(), signal.SIGKILL)
-        assert await wait_until_ended(real, video_id, account) == "completed"
-    assert (await real.library.get(video_id, account.id)).attempt == 2
-    await assert_books_balance(real.pool, account.id)
+        assert await wait_until_ended(isolated_state, video_id, account) == "completed"
+    assert (await isolated_state.library.get(video_id, account.id)).attempt == 2
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
 async def test_the_next_attempt_continues_after_the_published_segments(
-    real: AppState, worker_settings: Settings
+    isolated_state: AppState, worker_settings: Settings
 ) -> None:
-    account = await person(real)
+    account = await person(isolated_state)
     async with running_worker(worker_settings):
-        video_id = await create(real, account, **(LONG | {"seconds": 6}))
-        await wait_until_published(real, video_id, account)
-        before = await list_published_segments(real, video_id)
+        video_id = await create(isolated_state, account, **(LONG | {"seconds": 6}))
+        await wait_until_published(isolated_state, video_id, account)
+        before = await list_published_segments(isolated_state, video_id)
         os.kill(find_engine_process(), signal.SIGKILL)
-        assert await wait_until_ended(real, video_id, account) == "completed"
-    after = await list_published_segments(real, video_id)
+        assert await wait_until_ended(isolated_state, video_id, account) == "completed"
+    after = await list_published_segments(isolated_state, video_id)
     assert after[: len(before)] == before
     assert [piece.number for piece in after] == list(range(len(after)))
     assert {piece.attempt for piece in after} == {1, 2}
     assert not any(piece.discontinuity for piece in after), "had it begun anew, players would be told"
-    heads = {real.storage.file_path(hls.storage_key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after}
+    heads = {
+        isolated_state.storage.file_path(hls.storage_key(video_id, f"{piece.head}.mp4")).read_bytes() for piece in after
+    }
     pieces = [
-        real.storage.file_path(hls.storage_key(video_id, hls.segment_name(piece))).read_bytes() for piece in after
+        isolated_state.storage.file_path(hls.storage_key(video_id, hls.segment_name(piece))).read_bytes()
+        for piece in after
     ]
-    async with real.pool.acquire() as db:
+    async with isolated_state.pool.acquire() as db:
         served = await media.find_rendition(db, video_id, "video")
     assert served
     assert served.key
-    film = pictures(real.storage.file_path(served.key).read_bytes())
+    film = pictures(isolated_state.storage.file_path(served.key).read_bytes())
     assert len(film) == 48
     assert film == pictures(b"".join([*heads, *pieces])), "what was watched and what is kept are the same"
-    await assert_books_balance(real.pool, account.id)
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
 def pictures(film: bytes) -> list[tuple[int | None, bytes]]:
@@ -89,16 +92,16 @@ CREATE TRIGGER refuse BEFORE INSERT ON segments FOR EACH ROW EXECUTE FUNCTION re
 
 
 async def test_a_last_segment_that_fails_to_be_listed_is_listed_before_the_playlist_ends(
-    real: AppState, worker_settings: Settings
+    isolated_state: AppState, worker_settings: Settings
 ) -> None:
-    account = await person(real)
-    async with real.pool.acquire() as db:
+    account = await person(isolated_state)
+    async with isolated_state.pool.acquire() as db:
         await db.execute(FULL_FOR_A_MOMENT)
     async with running_worker(worker_settings):
-        video_id = await create(real, account, **SHORT)
-        assert await wait_until_ended(real, video_id, account) == "completed"
-    assert sum(piece.seconds for piece in await list_published_segments(real, video_id)) == 1
-    assert (await real.library.get(video_id, account.id)).attempt == 1
+        video_id = await create(isolated_state, account, **SHORT)
+        assert await wait_until_ended(isolated_state, video_id, account) == "completed"
+    assert sum(piece.seconds for piece in await list_published_segments(isolated_state, video_id)) == 1
+    assert (await isolated_state.library.get(video_id, account.id)).attempt == 1
 
 
 def test_estimates_are_ignored_until_the_engine_has_seen_the_published_segments() -> None:
@@ -109,12 +112,14 @@ def test_estimates_are_ignored_until_the_engine_has_seen_the_published_segments(
         assert remaining_seconds(event, None) == 4.0
 
 
-async def test_a_stopping_worker_returns_its_job_to_the_queue(real: AppState, worker_settings: Settings) -> None:
-    account = await person(real)
+async def test_a_stopping_worker_returns_its_job_to_the_queue(
+    isolated_state: AppState, worker_settings: Settings
+) -> None:
+    account = await person(isolated_state)
     async with running_worker(worker_settings):
-        video_id = await create(real, account, **LONG)
-        await wait_until_running(real, video_id, account)
-    row = await real.library.get(video_id, account.id)
+        video_id = await create(isolated_state, account, **LONG)
+        await wait_until_running(isolated_state, video_id, account)
+    row = await isolated_state.library.get(video_id, account.id)
     assert (row.state, row.attempt) == ("queued", 1)
-    async with real.pool.acquire() as db:
+    async with isolated_state.pool.acquire() as db:
         assert await db.fetchval("SELECT tries + losses FROM generations WHERE id = $1", video_id) == 0

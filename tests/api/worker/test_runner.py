@@ -41,12 +41,12 @@ from tests.support.workers import (
     ],
 )
 async def test_wrong_settings_keep_a_worker_from_starting(
-    real: AppState, worker_settings: Settings, wrong: dict[str, Any], named: str
+    isolated_state: AppState, worker_settings: Settings, wrong: dict[str, Any], named: str
 ) -> None:
-    video_id = await create(real, await person(real), **SHORT)
+    video_id = await create(isolated_state, await person(isolated_state), **SHORT)
     with pytest.raises(main.WrongSettingError, match=re.escape(named)):
         await main.run_worker(msgspec.structs.replace(worker_settings, **wrong), asyncio.Event())
-    async with real.pool.acquire() as db:
+    async with isolated_state.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM generations WHERE id = $1", video_id) == "queued"
 
 
@@ -56,18 +56,20 @@ async def test_an_engine_that_dies_while_starting_is_not_a_wrong_setting(worker_
         await main.run_worker(stubborn, asyncio.Event())
 
 
-async def test_missing_weights_have_a_failure_code(real: AppState, worker_settings: Settings, tmp_path: Path) -> None:
-    account = await person(real)
+async def test_missing_weights_have_a_failure_code(
+    isolated_state: AppState, worker_settings: Settings, tmp_path: Path
+) -> None:
+    account = await person(isolated_state)
     folder = shutil.copytree(worker_settings.weights["kinora-mini"], tmp_path / "weights")
     shutil.rmtree(folder / "vae")
     async with running_worker(msgspec.structs.replace(worker_settings, weights={"kinora-mini": str(folder)})):
-        video_id = await create(real, account, **SHORT)
-        assert await wait_until_ended(real, video_id, account) == "failed:model_missing"
-        row = await real.library.get(video_id, account.id)
-    shown = real.serializer.to_video(row)
+        video_id = await create(isolated_state, account, **SHORT)
+        assert await wait_until_ended(isolated_state, video_id, account) == "failed:model_missing"
+        row = await isolated_state.library.get(video_id, account.id)
+    shown = isolated_state.serializer.to_video(row)
     assert shown.failure
     assert shown.failure.refunded
-    assert await balance(real, account) == (300, 0)
+    assert await balance(isolated_state, account) == (300, 0)
 
 
 def write_nan_weights(folder: Path) -> None:
@@ -98,7 +100,7 @@ def truncate_weights(folder: Path) -> None:
     ],
 )
 async def test_failures_have_a_code_are_refunded_and_leave_the_worker_running(
-    real: AppState,
+    isolated_state: AppState,
     worker_settings: Settings,
     weights: Path,
     tmp_path: Path,
@@ -106,7 +108,7 @@ async def test_failures_have_a_code_are_refunded_and_leave_the_worker_running(
     wrong: dict[str, Any],
     failure: str,
 ) -> None:
-    account, asked = await person(real), dict(SHORT)
+    account, asked = await person(isolated_state), dict(SHORT)
     folder = shutil.copytree(weights, tmp_path / "weights")
     if spoil:
         spoil(folder)
@@ -117,60 +119,72 @@ async def test_failures_have_a_code_are_refunded_and_leave_the_worker_running(
     changed = msgspec.structs.replace(
         worker_settings, weights=own, models=["kinora-mini", "ltx-video-2b"], max_tries=1, **wrong
     )
-    served = real._replace(settings=changed)
+    served = isolated_state._replace(settings=changed)
     async with running_worker(changed):
         first = await create(served, account, **asked)
-        assert await wait_until_ended(real, first, account) == f"failed:{failure}"
+        assert await wait_until_ended(isolated_state, first, account) == f"failed:{failure}"
         second = await create(served, account, **{**SHORT, "model": "ltx-video-2b", "size": "256x256"})
         everywhere = failure == "bad_setting"
-        assert await wait_until_ended(real, second, account) == (f"failed:{failure}" if everywhere else "completed")
-    row = await real.library.get(first, account.id)
+        assert await wait_until_ended(isolated_state, second, account) == (
+            f"failed:{failure}" if everywhere else "completed"
+        )
+    row = await isolated_state.library.get(first, account.id)
     assert row.settled == 0
     reason = "The LoRA 'ink' is no .safetensors file"
-    shown = real.serializer.to_video(row).error
+    shown = isolated_state.serializer.to_video(row).error
     assert (shown is not None and reason in shown.message) == (failure == "lora_missing")
-    await assert_books_balance(real.pool, account.id)
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
-async def test_refused_frames_withdraw_the_published_segments(real: AppState, worker_settings: Settings) -> None:
-    account = await person(real)
+async def test_refused_frames_withdraw_the_published_segments(
+    isolated_state: AppState, worker_settings: Settings
+) -> None:
+    account = await person(isolated_state)
     async with running_worker(
         msgspec.structs.replace(worker_settings, frame_rules="tests.support.frame_rules:refuse_the_second")
     ):
-        video_id = await create(real, account, **(LONG | {"seconds": 6}))
-        await wait_until_published(real, video_id, account)
-        assert await wait_until_ended(real, video_id, account) == "failed:refused_frames"
-        assert await wait_until_ended(real, await create(real, account, **SHORT), account) == "completed"
-    row = await real.library.get(video_id, account.id)
-    video = real.serializer.to_video(row)
+        video_id = await create(isolated_state, account, **(LONG | {"seconds": 6}))
+        await wait_until_published(isolated_state, video_id, account)
+        assert await wait_until_ended(isolated_state, video_id, account) == "failed:refused_frames"
+        assert (
+            await wait_until_ended(isolated_state, await create(isolated_state, account, **SHORT), account)
+            == "completed"
+        )
+    row = await isolated_state.library.get(video_id, account.id)
+    video = isolated_state.serializer.to_video(row)
     assert (row.attempt, video.assets.stream, video.assets.preview) == (1, None, None)
     assert video.failure
     assert (video.failure.retryable, video.failure.refunded) == (False, True)
     with pytest.raises(VideoHasFailed):
-        await hls.open_stream(real.pool, video_id, account.id)
-    assert await balance(real, account) == (299, 0)
-    await assert_books_balance(real.pool, account.id)
+        await hls.open_stream(isolated_state.pool, video_id, account.id)
+    assert await balance(isolated_state, account) == (299, 0)
+    await assert_books_balance(isolated_state.pool, account.id)
 
 
-async def test_a_job_over_its_timeout_fails_and_is_refunded(real: AppState, worker_settings: Settings) -> None:
-    account = await person(real)
+async def test_a_job_over_its_timeout_fails_and_is_refunded(
+    isolated_state: AppState, worker_settings: Settings
+) -> None:
+    account = await person(isolated_state)
     impatient = msgspec.structs.replace(worker_settings, job_timeout=0.5, max_tries=1)
     async with running_worker(impatient):
-        video_id = await create(real, account, **LONG)
-        assert await wait_until_ended(real, video_id, account) == "failed:timed_out"
-    assert await balance(real, account) == (300, 0)
+        video_id = await create(isolated_state, account, **LONG)
+        assert await wait_until_ended(isolated_state, video_id, account) == "failed:timed_out"
+    assert await balance(isolated_state, account) == (300, 0)
 
 
 async def test_a_job_with_missing_inputs_fails_and_leaves_the_worker_running(
-    real: AppState, worker_settings: Settings
+    isolated_state: AppState, worker_settings: Settings
 ) -> None:
-    account = await person(real)
+    account = await person(isolated_state)
     patient = msgspec.structs.replace(worker_settings, max_tries=1)
-    asked = submission(real, account, picture=png(), **SHORT)
-    await real.submissions.submit(asked, drawn(real))
-    [lost] = await real.library.list_page(account.id, None, 1, descending=True)
-    real.storage.remove_folder(f"inputs/{lost.id}")
+    asked = submission(isolated_state, account, picture=png(), **SHORT)
+    await isolated_state.submissions.submit(asked, drawn(isolated_state))
+    [lost] = await isolated_state.library.list_page(account.id, None, 1, descending=True)
+    isolated_state.storage.remove_folder(f"inputs/{lost.id}")
     async with running_worker(patient):
-        assert await wait_until_ended(real, lost.id, account) == "failed:internal"
-        assert await wait_until_ended(real, await create(real, account, **SHORT), account) == "completed"
-    await assert_books_balance(real.pool, account.id)
+        assert await wait_until_ended(isolated_state, lost.id, account) == "failed:internal"
+        assert (
+            await wait_until_ended(isolated_state, await create(isolated_state, account, **SHORT), account)
+            == "completed"
+        )
+    await assert_books_balance(isolated_state.pool, account.id)

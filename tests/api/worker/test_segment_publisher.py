@@ -22,12 +22,12 @@ from tests.support.users import Person, sign_up
 
 
 async def test_a_preview_is_visible_until_a_segment_covers_it(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
     async def assets() -> dict[str, Any]:
-        return dict((await get_video(client, account, claimed.id))["assets"])
+        return dict((await get_video(client, account, claimed_job.id))["assets"])
 
-    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
     assert (await assets())["preview"] is None
     assert await publisher.publish_preview(make_preview(tmp_path, 0.0))
     first = (await assets())["preview"]
@@ -46,16 +46,16 @@ async def test_a_preview_is_visible_until_a_segment_covers_it(
     assert (await assets())["preview"] is None, "that second is published"
     assert await publisher.publish_preview(make_preview(tmp_path, 2.5))
     assert (await assets())["preview"]
-    assert await app_state.lifecycle.complete(claimed, [])
+    assert await app_state.lifecycle.complete(claimed_job, [])
     assert (await assets())["preview"] is None
 
 
-async def test_every_preview_is_an_event(real: AppState, tmp_path: Path) -> None:
-    person = await rich(real)
-    video_id = await create(real, person)
-    claimed = await claim(real)
-    publisher = SegmentPublisher(claimed, REQUEST, real.lifecycle, real.storage)
-    async with aclosing(real.event_streams.stream_video(video_id, person.id)) as stream:
+async def test_every_preview_is_an_event(isolated_state: AppState, tmp_path: Path) -> None:
+    person = await rich(isolated_state)
+    video_id = await create(isolated_state, person)
+    claimed_job = await claim(isolated_state)
+    publisher = SegmentPublisher(claimed_job, REQUEST, isolated_state.lifecycle, isolated_state.storage)
+    async with aclosing(isolated_state.event_streams.stream_video(video_id, person.id)) as stream:
         await following(stream)
 
         async def told(act: Awaitable[bool]) -> tuple[str | None, str | None]:
@@ -75,20 +75,20 @@ async def test_every_preview_is_an_event(real: AppState, tmp_path: Path) -> None
 
 
 async def test_a_preview_is_readable_by_its_owner_only(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
-    await SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage).publish_preview(
+    await SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage).publish_preview(
         make_preview(tmp_path, 0.0)
     )
-    url = httpx.URL((await get_video(client, account, claimed.id))["assets"]["preview"])
+    url = httpx.URL((await get_video(client, account, claimed_job.id))["assets"]["preview"])
     signed = url.query.decode()
     stranger = await sign_up(client)
     assert (await client.get(url.path)).status_code == 401
-    assert (await client.get(f"/v1/videos/{claimed.id}/stream.m3u8?{signed}")).status_code == 401
+    assert (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8?{signed}")).status_code == 401
     assert (await client.get(url.path, headers=stranger.headers)).status_code == 404
     assert (await client.get(url.path, headers=account.headers)).status_code == 200
     for name in ("1-7.jpg", "1-0.m4s", "x", "..%2F..%2Fvideo.mp4"):
-        answer = await client.get(f"/v1/videos/{claimed.id}/preview/{name}", headers=account.headers)
+        answer = await client.get(f"/v1/videos/{claimed_job.id}/preview/{name}", headers=account.headers)
         assert answer.status_code == 404, name
 
 
@@ -97,19 +97,19 @@ async def test_previews_of_a_failed_or_cancelled_video_are_withdrawn(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
-    claimed: ClaimedGeneration,
+    claimed_job: ClaimedGeneration,
     tmp_path: Path,
     end: str,
     code: str,
 ) -> None:
-    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
     await publisher.publish_preview(make_preview(tmp_path, 0.0))
-    url = (await get_video(client, account, claimed.id))["assets"]["preview"]
+    url = (await get_video(client, account, claimed_job.id))["assets"]["preview"]
     if end == "failed":
-        assert await app_state.lifecycle.fail(claimed, "bad_frames")
+        assert await app_state.lifecycle.fail(claimed_job, "bad_frames")
     else:
-        await client.post(f"/v1/videos/{claimed.id}/cancel", headers=account.headers)
+        await client.post(f"/v1/videos/{claimed_job.id}/cancel", headers=account.headers)
     answer = await client.get(url)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
-    assert (await get_video(client, account, claimed.id))["assets"]["preview"] is None
+    assert (await get_video(client, account, claimed_job.id))["assets"]["preview"] is None
     assert not await publisher.publish_preview(make_preview(tmp_path, 1.0)), "a late one is not taken"

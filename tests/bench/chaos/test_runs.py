@@ -42,16 +42,16 @@ async def test_kills_lose_no_job_and_no_credit(
 
 
 @pytest.fixture
-async def crowd(app_state: AppState) -> SimulatedUsers:
+async def simulated_users(app_state: AppState) -> SimulatedUsers:
     """Whose one clip has been made, with its files, and paid for."""
     video_id = await create(app_state, await person(app_state), seconds=5)
-    claimed = await claim(app_state)
+    claimed_job = await claim(app_state)
     assert await app_state.lifecycle.complete(
-        claimed, [_rendition(app_state, claimed.id, variant) for variant in SUFFIXES]
+        claimed_job, [_rendition(app_state, claimed_job.id, variant) for variant in SUFFIXES]
     )
-    crowd = SimulatedUsers("http://nowhere", Random(0))
-    crowd.clips.add(video_id)
-    return crowd
+    simulated_users = SimulatedUsers("http://nowhere", Random(0))
+    simulated_users.clips.add(video_id)
+    return simulated_users
 
 
 def _rendition(app_state: AppState, video_id: str, variant: Variant) -> RenditionRow:
@@ -61,9 +61,9 @@ def _rendition(app_state: AppState, video_id: str, variant: Variant) -> Renditio
     return RenditionRow(variant=variant, key=key, content_type=TYPES[variant], bytes=len(content), etag=etag)
 
 
-async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: SimulatedUsers) -> None:
+async def test_the_auditor_passes_what_is_in_order(app_state: AppState, simulated_users: SimulatedUsers) -> None:
     async with app_state.pool.acquire() as db:
-        books = await audit_books(db, app_state.storage, crowd)
+        books = await audit_books(db, app_state.storage, simulated_users)
     assert books.broken == []
     assert books.jobs == {"completed": 1}
 
@@ -98,17 +98,19 @@ async def test_the_auditor_passes_what_is_in_order(app_state: AppState, crowd: S
         ("UPDATE media SET etag = '' WHERE variant = 'video'", "A file is not what the database says it is"),
     ],
 )
-async def test_the_auditor_sees_harm(app_state: AppState, crowd: SimulatedUsers, harm: str, sentence: str) -> None:
+async def test_the_auditor_sees_harm(
+    app_state: AppState, simulated_users: SimulatedUsers, harm: str, sentence: str
+) -> None:
     async with app_state.pool.acquire() as db:
         await db.execute(harm)
-        books = await audit_books(db, app_state.storage, crowd)
+        books = await audit_books(db, app_state.storage, simulated_users)
     assert [broken for broken in books.broken if broken.startswith(sentence)]
 
 
-async def test_the_auditor_counts_jobs_both_ways(app_state: AppState, crowd: SimulatedUsers) -> None:
-    [made], crowd.clips = crowd.clips, {"video_lost"}
+async def test_the_auditor_counts_jobs_both_ways(app_state: AppState, simulated_users: SimulatedUsers) -> None:
+    [made], simulated_users.clips = simulated_users.clips, {"video_lost"}
     async with app_state.pool.acquire() as db:
-        books = await audit_books(db, app_state.storage, crowd)
+        books = await audit_books(db, app_state.storage, simulated_users)
     assert books.broken == [
         "An accepted job is gone: video_lost (1 in all).",
         f"There is a job that no client was told of: {made} (1 in all).",

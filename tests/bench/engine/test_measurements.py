@@ -39,7 +39,7 @@ HERE = gpu_transformer.BenchDevice(torch.device("cpu"), torch.float32, side=16, 
 
 
 @pytest.fixture(scope="session")
-def tiny(weights: Path) -> BenchWeights:
+def bench_weights(weights: Path) -> BenchWeights:
     return BenchWeights(str(weights), threads=1)
 
 
@@ -50,8 +50,8 @@ def named(rows: list[Row], part: str) -> list[Row]:
 # --- our loop and theirs --------------------------------------------------------------------------------
 
 
-def test_both_loops_make_the_same_and_are_timed(tiny: BenchWeights) -> None:
-    rows = pipelines.compare_cases(tiny, turns=1)
+def test_both_loops_make_the_same_and_are_timed(bench_weights: BenchWeights) -> None:
+    rows = pipelines.compare_cases(bench_weights, turns=1)
     assert len(named(rows, "ms to denoise")) == len(pipelines.CASES)
     assert {row.ours for row in named(rows, "pixel differs")} <= {"0", "1"}
     assert all("%" in row.ours and "%" in row.peer for row in named(rows, "outside the transformer"))
@@ -67,18 +67,20 @@ class LessGuided(pipelines.PipelineComparison):
 
 
 @pytest.mark.parametrize("case", pipelines.CASES, ids=lambda case: case.name)
-def test_another_film_stops_the_measurement(tiny: BenchWeights, case: pipelines.PipelineCase) -> None:
+def test_another_film_stops_the_measurement(bench_weights: BenchWeights, case: pipelines.PipelineCase) -> None:
     with pytest.raises(AssertionError, match="differ by up to"):
-        pipelines.compare_case(LessGuided(engine_clips.load_modules(tiny), case), turns=1)
+        pipelines.compare_case(LessGuided(engine_clips.load_modules(bench_weights), case), turns=1)
 
 
 # --- length ---------------------------------------------------------------------------------------------
 
 
-async def test_length_is_measured_beside_theirs(tiny: BenchWeights) -> None:
+async def test_length_is_measured_beside_theirs(bench_weights: BenchWeights) -> None:
     with ThreadPoolExecutor(1) as here:
         lengths = (1, 2, 3)
-        clips = await long_videos.run_in_turns(dict.fromkeys((*lengths, long_videos.THEIRS), here), lengths, tiny)
+        clips = await long_videos.run_in_turns(
+            dict.fromkeys((*lengths, long_videos.THEIRS), here), lengths, bench_weights
+        )
     ours, theirs = clips[3, "full"], clips[long_videos.THEIRS, "full"]
     assert 0 < ours.out <= ours.second < ours.whole
     assert 0 < theirs.second < theirs.whole
@@ -102,20 +104,20 @@ def without_the_first(self: Any, sigmas: torch.Tensor, **more: Any) -> None:
     FlowMatchEulerDiscreteScheduler.set_timesteps(self, sigmas=sigmas[1:], **more)
 
 
-def test_a_peer_that_takes_fewer_steps_stops_the_measurement(tiny: BenchWeights) -> None:
-    parts = engine_clips.load_modules(tiny)
+def test_a_peer_that_takes_fewer_steps_stops_the_measurement(bench_weights: BenchWeights) -> None:
+    modules = engine_clips.load_modules(bench_weights)
     hasty: Any = type("Hasty", (FlowMatchEulerDiscreteScheduler,), {"set_timesteps": without_the_first})
     with pytest.raises(AssertionError, match="another number of steps"):
         long_videos.generate_with_diffusers(
-            replace(parts, scheduler=hasty.from_config(parts.scheduler.config)), engine_clips.clip_request(1)
+            replace(modules, scheduler=hasty.from_config(modules.scheduler.config)), engine_clips.clip_request(1)
         )
 
 
 # --- turbo, the estimate --------------------------------------------------------------------------------
 
 
-def test_turbo_is_judged_beside_full(tiny: BenchWeights) -> None:
-    rows = turbo.compare_qualities(tiny, prompts=2)
+def test_turbo_is_judged_beside_full(bench_weights: BenchWeights) -> None:
+    rows = turbo.compare_qualities(bench_weights, prompts=2)
     assert "full" in rows[0].peer
     assert len(named(rows, "right, of 2")) == 7
     assert named(rows, "dB of turbo")
@@ -127,8 +129,8 @@ def test_a_twin_that_is_the_same_is_as_near_as_can_be() -> None:
     assert turbo.twin_psnr([trial], [trial]) == [pytest.approx(78.1, abs=0.1)]
 
 
-def test_the_estimate_is_held_against_what_came(tiny: BenchWeights) -> None:
-    rows = eta.compare_estimates(tiny, ((1, "full"), (2, "turbo")))
+def test_the_estimate_is_held_against_what_came(bench_weights: BenchWeights) -> None:
+    rows = eta.compare_estimates(bench_weights, ((1, "full"), (2, "turbo")))
     assert rows[-1].ours == "2"
     assert rows[0].goal == "≤ 30 %"
 

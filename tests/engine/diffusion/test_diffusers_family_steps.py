@@ -25,43 +25,43 @@ from tests.support.model_families import KINDS, STEPS, make_request, new_sampler
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("step", [0, 2])
 def test_a_cancel_stops_at_the_step_and_spoils_nothing(
-    parts_of: Callable[[str], Modules], name: str, step: int
+    load_modules: Callable[[str], Modules], name: str, step: int
 ) -> None:
-    parts, request = parts_of(name), make_request(name)
-    before = render_frames(parts, request)
+    modules, request = load_modules(name), make_request(name)
+    before = render_frames(modules, request)
     passes: list[int] = []
-    hook = parts.transformer.register_forward_hook(lambda *_: passes.append(1))
-    made, cut = new_sampler(parts, request)
+    hook = modules.transformer.register_forward_hook(lambda *_: passes.append(1))
+    made, cut = new_sampler(modules, request)
     seen: list[int] = []
     with pytest.raises(JobCancelled):
         seen.extend(made.denoise_window(cut.plan.windows[0], cancel_after(step)))
     hook.remove()
     assert len(passes) <= 2 * step, "nothing is computed after the step at which the cancel is seen"
     assert cut.latents == ({},)
-    assert torch.equal(render_frames(parts, request), before)
+    assert torch.equal(render_frames(modules, request), before)
 
 
-def test_a_cancel_leaves_no_step_cache_behind(families: EngineConfig) -> None:
+def test_a_cancel_leaves_no_step_cache_behind(families_config: EngineConfig) -> None:
     """A cache that speeds steps up keeps what it saw until the pipeline is told that the clip is over."""
     model = find_model("wan2.1-t2v-1.3b")
-    parts, request = read_modules(model.name, families), make_request(model.name)
-    parts.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.9))
-    before = render_frames(parts, request)
-    made, cut = new_sampler(parts, replace(request, prompt="a blue star", seed=8))
+    modules, request = read_modules(model.name, families_config), make_request(model.name)
+    modules.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.9))
+    before = render_frames(modules, request)
+    made, cut = new_sampler(modules, replace(request, prompt="a blue star", seed=8))
     with pytest.raises(JobCancelled):
         list(made.denoise_window(cut.plan.windows[0], cancel_after(2)))
-    assert torch.equal(render_frames(parts, request), before)
+    assert torch.equal(render_frames(modules, request), before)
 
 
 @pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "wan2.2-t2v-a14b", "wan2.2-ti2v-5b", "wan2.1-i2v-14b-480p"])
 def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(
-    parts_of: Callable[[str], Modules], name: str
+    load_modules: Callable[[str], Modules], name: str
 ) -> None:
-    parts, full = parts_of(name), make_request(name, guidance_scale=5.0)
-    before = render_frames(parts, full)
+    modules, full = load_modules(name), make_request(name, guidance_scale=5.0)
+    before = render_frames(modules, full)
     turbo, steps = replace(full, quality="turbo", steps=None), find_model(name).sampling["turbo"].steps
     computed: list[int] = []
-    transformers = [each for each in (parts.transformer, parts.others.get("transformer_2")) if each is not None]
+    transformers = [each for each in (modules.transformer, modules.others.get("transformer_2")) if each is not None]
     hooks = [
         block.attn1.register_forward_hook(lambda *_, number=number: computed.append(number))
         for transformer in transformers
@@ -69,10 +69,10 @@ def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(
     ]
     for cancelled in (never_cancelled, cancel_after(3)):
         computed.clear()
-        made, cut = new_sampler(parts, turbo)
+        made, cut = new_sampler(modules, turbo)
         with nullcontext() if cancelled is never_cancelled else pytest.raises(JobCancelled):
             assert list(made.denoise_window(cut.plan.windows[0], cancelled)) == list(range(1, steps + 1))
-        assert torch.equal(render_frames(parts, full), before)
+        assert torch.equal(render_frames(modules, full), before)
         if cancelled is never_cancelled:
             turbo_passes = computed[: -2 * 2 * STEPS]
             assert turbo_passes.count(0) == 2 * steps, "one for the prompt and one for what to avoid"
@@ -82,9 +82,9 @@ def test_turbo_skips_blocks_and_full_quality_is_the_same_after_it(
         hook.remove()
 
 
-def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Modules]) -> None:
-    parts = parts_of("wan2.1-t2v-1.3b")
-    made, cut = new_sampler(parts, make_request("wan2.1-t2v-1.3b"))
+def test_leaving_early_stops_the_pipeline(load_modules: Callable[[str], Modules]) -> None:
+    modules = load_modules("wan2.1-t2v-1.3b")
+    made, cut = new_sampler(modules, make_request("wan2.1-t2v-1.3b"))
     steps = made.denoise_window(cut.plan.windows[0], never_cancelled)
     assert next(steps) == 1
     steps.close()
@@ -93,9 +93,9 @@ def test_leaving_early_stops_the_pipeline(parts_of: Callable[[str], Modules]) ->
 
 @pytest.mark.parametrize("name", ["wan2.1-t2v-1.3b", "ltx-2"])
 def test_a_cancelled_job_leaves_no_file_and_the_next_is_whole(
-    families: EngineConfig, name: str, tmp_path: Path
+    families_config: EngineConfig, name: str, tmp_path: Path
 ) -> None:
-    engine = Engine(families)
+    engine = Engine(families_config)
     request = make_request(name, width=256, height=256)
     seen: list[int] = []
     events = engine.run(request, tmp_path, lambda: seen[-1:] == [2])

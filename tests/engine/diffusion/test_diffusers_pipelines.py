@@ -23,9 +23,9 @@ from engine.types import EngineConfig, ImageCondition, Request
 from tests.support.model_families import KINDS, SIZE, encode_image, make_request, render_frames, small_plan
 
 
-def theirs(families: EngineConfig, request: Request) -> torch.Tensor:
+def theirs(families_config: EngineConfig, request: Request) -> torch.Tensor:
     """The same clip by the pipeline as diffusers loads it [F, 3, h, w]."""
-    folder = families.weights[request.model]
+    folder = families_config.weights[request.model]
     model, made = find_model(request.model), small_plan(request)
     how = resolve_sampling(model, request, ())
     pipe = _pipe(model, request, folder)
@@ -92,7 +92,7 @@ def _ftfy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_ftfy")
 @pytest.mark.parametrize("name", KINDS)
 def test_the_frames_are_those_of_the_pipeline_called_plainly(
-    families: EngineConfig, parts_of: Callable[[str], Modules], name: str
+    families_config: EngineConfig, load_modules: Callable[[str], Modules], name: str
 ) -> None:
     request = make_request(name, negative_prompt="blurry")
     if find_model(name).image_positions in ("ends", "any"):
@@ -101,5 +101,5 @@ def test_the_frames_are_those_of_the_pipeline_called_plainly(
     if name == "wan2.2-ti2v-5b":
         request = replace(request, conditions=(ImageCondition(encode_image("white"), 0),))
     torch.testing.assert_close(
-        render_frames(parts_of(name), request).clip(0, 1), theirs(families, request), rtol=0, atol=2e-5
+        render_frames(load_modules(name), request).clip(0, 1), theirs(families_config, request), rtol=0, atol=2e-5
     )

@@ -27,13 +27,13 @@ def engine(weights: Path) -> Engine:
 
 
 @pytest.fixture
-def turbo() -> Request:
+def turbo_request() -> Request:
     return Request(CACHED, "a red ball", 256, 256, 1, 7, quality="turbo")
 
 
 @pytest.fixture
-def full(turbo: Request) -> Request:
-    return replace(turbo, quality="full", steps=4)
+def full_request(turbo_request: Request) -> Request:
+    return replace(turbo_request, quality="full", steps=4)
 
 
 def video(engine: Engine, request: Request, folder: Path) -> bytes:
@@ -65,44 +65,44 @@ def counted(engine: Engine) -> Iterator[list[int]]:
 
 
 def test_turbo_skips_blocks_and_full_quality_none(
-    engine: Engine, turbo: Request, full: Request, tmp_path: Path
+    engine: Engine, turbo_request: Request, full_request: Request, tmp_path: Path
 ) -> None:
-    video(engine, full, tmp_path / "loads")
+    video(engine, full_request, tmp_path / "loads")
     with counted(engine) as counts:
-        video(engine, turbo, tmp_path / "turbo")
+        video(engine, turbo_request, tmp_path / "turbo")
     first, second = counts
     assert first == MODELS[CACHED].sampling["turbo"].steps
     assert 1 <= second < first
     with counted(engine) as counts:
-        video(engine, full, tmp_path / "full")
+        video(engine, full_request, tmp_path / "full")
     assert counts == [4, 4]
 
 
 def test_full_quality_is_bit_for_bit_the_same_after_turbo(
-    engine: Engine, turbo: Request, full: Request, tmp_path: Path
+    engine: Engine, turbo_request: Request, full_request: Request, tmp_path: Path
 ) -> None:
-    before = video(engine, full, tmp_path / "before")
-    assert video(engine, turbo, tmp_path / "one") == video(engine, turbo, tmp_path / "two")
-    assert video(engine, full, tmp_path / "after") == before
+    before = video(engine, full_request, tmp_path / "before")
+    assert video(engine, turbo_request, tmp_path / "one") == video(engine, turbo_request, tmp_path / "two")
+    assert video(engine, full_request, tmp_path / "after") == before
 
 
 def test_a_cancel_in_the_middle_of_turbo_spoils_nothing(
-    engine: Engine, turbo: Request, full: Request, tmp_path: Path
+    engine: Engine, turbo_request: Request, full_request: Request, tmp_path: Path
 ) -> None:
-    before, quick = video(engine, full, tmp_path / "before"), video(engine, turbo, tmp_path / "quick")
+    before, quick = video(engine, full_request, tmp_path / "before"), video(engine, turbo_request, tmp_path / "quick")
     steps: list[int] = []
-    events = engine.run(replace(turbo, seed=9), tmp_path / "cancelled", lambda: steps[-1:] == [5])
+    events = engine.run(replace(turbo_request, seed=9), tmp_path / "cancelled", lambda: steps[-1:] == [5])
     with pytest.raises(JobCancelled):
         steps.extend(event.step for event in events if isinstance(event, Progress) and event.stage == "denoising")
     assert not transformer(engine).is_cache_enabled
-    assert video(engine, full, tmp_path / "after") == before
-    assert video(engine, turbo, tmp_path / "again") == quick
+    assert video(engine, full_request, tmp_path / "after") == before
+    assert video(engine, turbo_request, tmp_path / "again") == quick
 
 
 def test_a_failure_in_the_middle_of_turbo_spoils_nothing(
-    engine: Engine, turbo: Request, full: Request, tmp_path: Path
+    engine: Engine, turbo_request: Request, full_request: Request, tmp_path: Path
 ) -> None:
-    before, quick = video(engine, full, tmp_path / "before"), video(engine, turbo, tmp_path / "quick")
+    before, quick = video(engine, full_request, tmp_path / "before"), video(engine, turbo_request, tmp_path / "quick")
     passes: list[int] = []
 
     def fail_at_the_fifth(*_arguments: object) -> None:
@@ -112,38 +112,40 @@ def test_a_failure_in_the_middle_of_turbo_spoils_nothing(
 
     hook = transformer(engine).register_forward_pre_hook(fail_at_the_fifth)
     with pytest.raises(EngineError, match="no room") as caught:
-        list(engine.run(turbo, tmp_path / "failed", never_cancelled))
+        list(engine.run(turbo_request, tmp_path / "failed", never_cancelled))
     hook.remove()
     assert caught.value.code == "out_of_memory"
     assert not transformer(engine).is_cache_enabled
-    assert video(engine, full, tmp_path / "after") == before
-    assert video(engine, turbo, tmp_path / "again") == quick
+    assert video(engine, full_request, tmp_path / "after") == before
+    assert video(engine, turbo_request, tmp_path / "again") == quick
 
 
 def test_leaving_in_the_middle_of_turbo_spoils_nothing(
-    engine: Engine, turbo: Request, full: Request, tmp_path: Path
+    engine: Engine, turbo_request: Request, full_request: Request, tmp_path: Path
 ) -> None:
-    before = video(engine, full, tmp_path / "before")
-    events = engine.run(turbo, tmp_path / "left", never_cancelled)
+    before = video(engine, full_request, tmp_path / "before")
+    events = engine.run(turbo_request, tmp_path / "left", never_cancelled)
     while not (isinstance(event := next(events), Progress) and event.step == 5):
         pass
     assert transformer(engine).is_cache_enabled
     events.close()  # type: ignore[attr-defined]
     assert not transformer(engine).is_cache_enabled
-    assert video(engine, full, tmp_path / "after") == before
+    assert video(engine, full_request, tmp_path / "after") == before
 
 
-def test_an_edit_is_computed_in_full(engine: Engine, turbo: Request, full: Request, tmp_path: Path) -> None:
-    video(engine, full, tmp_path / "source")
-    source = SourceClip(tmp_path / "source" / "video.mp4", frame_count(MODELS[CACHED], full.seconds))
+def test_an_edit_is_computed_in_full(
+    engine: Engine, turbo_request: Request, full_request: Request, tmp_path: Path
+) -> None:
+    video(engine, full_request, tmp_path / "source")
+    source = SourceClip(tmp_path / "source" / "video.mp4", frame_count(MODELS[CACHED], full_request.seconds))
     with counted(engine) as counts:
-        video(engine, edit_clip(turbo, source, "mild"), tmp_path / "edit")
+        video(engine, edit_clip(turbo_request, source, "mild"), tmp_path / "edit")
     first, second = counts
     assert first == second > 0
 
 
-def test_a_cache_is_on_within_its_block_only(engine: Engine, full: Request, tmp_path: Path) -> None:
-    video(engine, full, tmp_path)
+def test_a_cache_is_on_within_its_block_only(engine: Engine, full_request: Request, tmp_path: Path) -> None:
+    video(engine, full_request, tmp_path)
     with step_cache(0.1, transformer(engine)):
         assert transformer(engine).is_cache_enabled
     with step_cache(0.0, transformer(engine)):

@@ -31,54 +31,54 @@ FILE = "pytorch_lora_weights.safetensors"
 
 
 @pytest.fixture(scope="module")
-def quick_weights(parts: Modules, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def turbo_weights(modules: Modules, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that came with an adapter."""
     copy = shutil.copytree(weights, tmp_path_factory.mktemp("turbo") / "weights")
-    write_turbo_adapter(parts.transformer, copy / ADAPTER)
+    write_turbo_adapter(modules.transformer, copy / ADAPTER)
     return copy
 
 
 @pytest.fixture(scope="module")
-def quick_config(quick_weights: Path) -> EngineConfig:
-    return EngineConfig(weights={"kinora-mini": str(quick_weights)}, device="cpu", dtype="float32", threads=1)
+def turbo_config(turbo_weights: Path) -> EngineConfig:
+    return EngineConfig(weights={"kinora-mini": str(turbo_weights)}, device="cpu", dtype="float32", threads=1)
 
 
 @pytest.fixture(scope="module")
-def quick(quick_config: EngineConfig) -> Modules:
-    return read_modules(MINI.name, quick_config)
+def turbo_modules(turbo_config: EngineConfig) -> Modules:
+    return read_modules(MINI.name, turbo_config)
 
 
-def latents(parts: Modules, request: Request) -> torch.Tensor:
-    made, how = plan_clip(request), resolve_sampling(MINI, request, parts.adapters)
-    text = ltx.encode_prompts(parts, made, "", how)
-    tokens = prepare_tokens(parts, ClipState.empty(made), made.windows[0])
-    list(ltx.denoise_tokens(parts, made, how, text, tokens, request.seed, never_cancelled))
+def latents(modules: Modules, request: Request) -> torch.Tensor:
+    made, how = plan_clip(request), resolve_sampling(MINI, request, modules.adapters)
+    text = ltx.encode_prompts(modules, made, "", how)
+    tokens = prepare_tokens(modules, ClipState.empty(made), made.windows[0])
+    list(ltx.denoise_tokens(modules, made, how, text, tokens, request.seed, never_cancelled))
     return tokens.latents
 
 
 def test_full_quality_is_bit_for_bit_what_it_is_without_an_adapter(
-    parts: Modules, quick: Modules, request_: Request
+    modules: Modules, turbo_modules: Modules, request_: Request
 ) -> None:
     turbo = replace(request_, quality="turbo")
-    before = latents(quick, request_)
-    fast = latents(quick, turbo)
-    after = latents(quick, request_)
+    before = latents(turbo_modules, request_)
+    fast = latents(turbo_modules, turbo)
+    after = latents(turbo_modules, request_)
     assert torch.equal(before, after)
-    assert torch.equal(before, latents(parts, request_))
-    assert torch.equal(fast, latents(quick, turbo))
+    assert torch.equal(before, latents(modules, request_))
+    assert torch.equal(fast, latents(turbo_modules, turbo))
     alone = replace(request_, guidance_scale=1.0)
-    assert not torch.allclose(fast, latents(quick, alone), atol=1e-2), "the adapter must do something"
+    assert not torch.allclose(fast, latents(turbo_modules, alone), atol=1e-2), "the adapter must do something"
 
 
-def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(quick: Modules, request_: Request) -> None:
-    before = latents(quick, request_)
+def test_a_turbo_job_left_half_way_is_not_felt_by_the_next(turbo_modules: Modules, request_: Request) -> None:
+    before = latents(turbo_modules, request_)
     turbo = replace(request_, quality="turbo")
-    made, how = plan_clip(turbo), resolve_sampling(MINI, turbo, quick.adapters)
-    text = ltx.encode_prompts(quick, made, "", how)
-    tokens = prepare_tokens(quick, ClipState.empty(made), made.windows[0])
-    steps: Iterator[int] = ltx.denoise_tokens(quick, made, how, text, tokens, turbo.seed, never_cancelled)
+    made, how = plan_clip(turbo), resolve_sampling(MINI, turbo, turbo_modules.adapters)
+    text = ltx.encode_prompts(turbo_modules, made, "", how)
+    tokens = prepare_tokens(turbo_modules, ClipState.empty(made), made.windows[0])
+    steps: Iterator[int] = ltx.denoise_tokens(turbo_modules, made, how, text, tokens, turbo.seed, never_cancelled)
     next(steps)  # and never closed
-    assert torch.equal(latents(quick, request_), before)
+    assert torch.equal(latents(turbo_modules, request_), before)
 
 
 def passes(engine: Engine, request: Request, out: Path) -> tuple[list[int], set[int]]:
@@ -95,10 +95,10 @@ def passes(engine: Engine, request: Request, out: Path) -> tuple[list[int], set[
 
 
 def test_turbo_is_a_few_passes_without_a_second_one_each(
-    quick_config: EngineConfig, request_: Request, tmp_path: Path
+    turbo_config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     turbo = replace(request_, quality="turbo", steps=None)
-    assert passes(Engine(quick_config), turbo, tmp_path) == ([1] * TURBO.steps, {TURBO.steps})
+    assert passes(Engine(turbo_config), turbo, tmp_path) == ([1] * TURBO.steps, {TURBO.steps})
 
 
 def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, request_: Request, tmp_path: Path) -> None:
@@ -109,15 +109,15 @@ def test_weights_without_an_adapter_make_turbo_the_plain_way(weights: Path, requ
     assert passes(Engine(config), turbo, tmp_path) == ([2] * plain.steps, {plain.steps})
 
 
-def test_numbers_may_be_halved_with_an_adapter_too(quick_config: EngineConfig) -> None:
-    half = replace(quick_config, dtype="bfloat16")
-    parts = read_modules(MINI.name, half)
-    assert {weight.dtype for weight in parts.transformer.parameters()} == {torch.bfloat16}
+def test_numbers_may_be_halved_with_an_adapter_too(turbo_config: EngineConfig) -> None:
+    half = replace(turbo_config, dtype="bfloat16")
+    modules = read_modules(MINI.name, half)
+    assert {weight.dtype for weight in modules.transformer.parameters()} == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("fault", ["no safetensors", "another model's", "nothing for a transformer"])
-def test_an_adapter_that_cannot_be_used_is_named(quick_weights: Path, tmp_path: Path, fault: str) -> None:
-    copy = shutil.copytree(quick_weights, tmp_path / "copy")
+def test_an_adapter_that_cannot_be_used_is_named(turbo_weights: Path, tmp_path: Path, fault: str) -> None:
+    copy = shutil.copytree(turbo_weights, tmp_path / "copy")
     file = copy / ADAPTER / FILE
     if fault == "no safetensors":
         file.write_bytes(b"\x00not what it was")

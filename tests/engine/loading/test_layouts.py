@@ -19,22 +19,24 @@ from tests.support.engine_modules import read_modules, run_to_end
 from tests.support.model_families import KINDS, make_request, render_frames
 
 
-def refusal(families: EngineConfig, name: str, folder: str) -> EngineError:
+def refusal(families_config: EngineConfig, name: str, folder: str) -> EngineError:
     with pytest.raises(EngineError) as caught:
         run_to_end(
             load_model(
-                find_model(name), locate_weights(find_model(name), replace(families, weights={name: folder})), families
+                find_model(name),
+                locate_weights(find_model(name), replace(families_config, weights={name: folder})),
+                families_config,
             )
         )
     return caught.value
 
 
-def test_a_folder_of_another_family_is_refused_with_what_to_do(families: EngineConfig, weights: Path) -> None:
-    error = refusal(families, "wan2.1-t2v-1.3b", families.weights["ltx-2"])
+def test_a_folder_of_another_family_is_refused_with_what_to_do(families_config: EngineConfig, weights: Path) -> None:
+    error = refusal(families_config, "wan2.1-t2v-1.3b", families_config.weights["ltx-2"])
     assert error.code == "model_broken"
     assert "LTX2Pipeline" in str(error)
     assert "ltx-2-distilled" in str(error)
-    assert "LTXPipeline" in str(refusal(families, "ltx-2", str(weights)))
+    assert "LTXPipeline" in str(refusal(families_config, "ltx-2", str(weights)))
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,15 @@ def test_a_folder_of_another_family_is_refused_with_what_to_do(families: EngineC
         ("wan2.1-t2v-1.3b", "wan2.2-ti2v-5b"),
     ],
 )
-def test_a_folder_of_another_wan_is_refused_by_its_numbers(families: EngineConfig, name: str, folder: str) -> None:
-    error = refusal(families, name, families.weights[folder])
+def test_a_folder_of_another_wan_is_refused_by_its_numbers(
+    families_config: EngineConfig, name: str, folder: str
+) -> None:
+    error = refusal(families_config, name, families_config.weights[folder])
     assert (error.code, "catalog" in str(error)) == ("model_broken", True)
 
 
-def test_a_folder_without_an_index_is_named(families: EngineConfig, tmp_path: Path) -> None:
-    error = refusal(families, "wan2.1-t2v-1.3b", str(tmp_path))
+def test_a_folder_without_an_index_is_named(families_config: EngineConfig, tmp_path: Path) -> None:
+    error = refusal(families_config, "wan2.1-t2v-1.3b", str(tmp_path))
     assert error.code == "model_missing"
 
 
@@ -62,12 +66,12 @@ def test_a_model_that_no_hub_has_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConfig, name: str) -> None:
-    halved = replace(families, dtype="bfloat16")
-    parts = read_modules(name, halved)
-    assert parts.transformer.dtype == parts.text_encoder.dtype == torch.bfloat16
-    assert parts.vae.dtype == (torch.float32 if find_model(name).family == "wan" else torch.bfloat16)
-    assert torch.isfinite(render_frames(parts, make_request(name, guidance_scale=3.0))).all()
+def test_numbers_may_be_halved_but_for_what_must_be_precise(families_config: EngineConfig, name: str) -> None:
+    halved = replace(families_config, dtype="bfloat16")
+    modules = read_modules(name, halved)
+    assert modules.transformer.dtype == modules.text_encoder.dtype == torch.bfloat16
+    assert modules.vae.dtype == (torch.float32 if find_model(name).family == "wan" else torch.bfloat16)
+    assert torch.isfinite(render_frames(modules, make_request(name, guidance_scale=3.0))).all()
 
 
 @pytest.mark.parametrize(
@@ -75,13 +79,13 @@ def test_numbers_may_be_halved_but_for_what_must_be_precise(families: EngineConf
     [*((name, "_native_flash") for name in KINDS if name != "z-image-turbo"), ("z-image-turbo", "_native_math")],
 )
 def test_attention_by_another_kernel_shows_the_same(
-    parts_of: Callable[[str], Modules], families: EngineConfig, name: str, backend: str
+    load_modules: Callable[[str], Modules], families_config: EngineConfig, name: str, backend: str
 ) -> None:
-    chosen = replace(families, attention=backend)
-    parts = read_modules(name, chosen)
-    used = {getattr(layer.processor, "_attention_backend", None) for _, layer in attention_layers(parts.transformer)}
+    chosen = replace(families_config, attention=backend)
+    modules = read_modules(name, chosen)
+    used = {getattr(layer.processor, "_attention_backend", None) for _, layer in attention_layers(modules.transformer)}
     assert backend in used
     request = make_request(name, guidance_scale=3.0)
     torch.testing.assert_close(
-        render_frames(parts, request), render_frames(parts_of(name), request), rtol=1e-3, atol=1e-4
+        render_frames(modules, request), render_frames(load_modules(name), request), rtol=1e-3, atol=1e-4
     )

@@ -27,32 +27,34 @@ def failure(config: EngineConfig, name: str = "kinora-mini") -> EngineError:
 
 
 @pytest.fixture
-def copy(weights: Path, tmp_path: Path) -> Path:
+def weights_copy(weights: Path, tmp_path: Path) -> Path:
     return shutil.copytree(weights, tmp_path / "copy")
 
 
 def test_loading_reports_how_far_it_is(config: EngineConfig) -> None:
-    fractions, parts = reading(mini, config)
+    fractions, modules = reading(mini, config)
     assert fractions[0] == 0
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert (parts.spatial_compression, parts.temporal_compression) == (32, 8)
-    assert parts.device.type == "cpu"
-    assert not parts.transformer.training
-    assert not parts.text_encoder.training
-    assert not parts.vae.training
+    assert (modules.spatial_compression, modules.temporal_compression) == (32, 8)
+    assert modules.device.type == "cpu"
+    assert not modules.transformer.training
+    assert not modules.text_encoder.training
+    assert not modules.vae.training
 
 
 def test_the_same_code_loads_any_entry_from_a_folder(weights: Path) -> None:
     for name in ("ltx-video-2b", "ltx-video-13b-distilled"):
-        _, parts = reading(find_model(name), EngineConfig(weights={name: str(weights)}, device="cpu", dtype="float32"))
-        assert parts.dtype == torch.float32
+        _, modules = reading(
+            find_model(name), EngineConfig(weights={name: str(weights)}, device="cpu", dtype="float32")
+        )
+        assert modules.dtype == torch.float32
 
 
 def test_numbers_may_be_halved(weights: Path) -> None:
     config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu", dtype="bfloat16")
-    _, parts = reading(mini, config)
-    assert parts.transformer.proj_in.weight.dtype == torch.bfloat16
+    _, modules = reading(mini, config)
+    assert modules.transformer.proj_in.weight.dtype == torch.bfloat16
 
 
 def test_a_missing_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -62,9 +64,9 @@ def test_a_missing_folder_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert "diffusers folder" in str(error)
 
 
-def test_a_missing_part_is_named(copy: Path) -> None:
-    shutil.rmtree(copy / "vae")
-    error = failure(EngineConfig(weights={"kinora-mini": str(copy)}))
+def test_a_missing_part_is_named(weights_copy: Path) -> None:
+    shutil.rmtree(weights_copy / "vae")
+    error = failure(EngineConfig(weights={"kinora-mini": str(weights_copy)}))
     assert error.code == "model_missing"
     assert "lacks vae" in str(error)
 
@@ -72,11 +74,11 @@ def test_a_missing_part_is_named(copy: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["transformer/diffusion_pytorch_model.safetensors", "vae/config.json", "tokenizer/tokenizer.json"]
 )
-def test_a_broken_file_is_named(copy: Path, name: str) -> None:
-    (copy / name).write_bytes(b"\x00not what it was")
-    error = failure(EngineConfig(weights={"kinora-mini": str(copy)}))
+def test_a_broken_file_is_named(weights_copy: Path, name: str) -> None:
+    (weights_copy / name).write_bytes(b"\x00not what it was")
+    error = failure(EngineConfig(weights={"kinora-mini": str(weights_copy)}))
     assert error.code == "model_broken"
-    assert str(copy / Path(name).parent) in str(error)
+    assert str(weights_copy / Path(name).parent) in str(error)
 
 
 def test_a_hub_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

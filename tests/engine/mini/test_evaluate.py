@@ -30,7 +30,7 @@ BALL = EvaluationPrompt(Scene("ball", "red", "left", "hills", "sunset", x=-1.0, 
 
 
 @pytest.fixture
-def studio(config: EngineConfig) -> ClipGenerator:
+def clip_generator(config: EngineConfig) -> ClipGenerator:
     return ClipGenerator(Engine(config))
 
 
@@ -39,17 +39,17 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(studio: ClipGenerator) -> None:
+def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(clip_generator: ClipGenerator) -> None:
     true = ground_truth(BALL)
-    frames = studio.generate("a red ball", 1, conditions=[image_condition(true, 0), image_condition(true, -1)])
+    frames = clip_generator.generate("a red ball", 1, conditions=[image_condition(true, 0), image_condition(true, -1)])
     assert frames.shape == (40, 96, 160, 3)
     assert frames.dtype == np.uint8
-    assert studio.clips == 1
-    assert studio.pace_summary.startswith("1 clips in full quality")
+    assert clip_generator.clips == 1
+    assert clip_generator.pace_summary.startswith("1 clips in full quality")
 
 
-def test_the_main_table_has_every_motion_and_both_languages(studio: ClipGenerator) -> None:
-    section = evaluate.report_single(studio, held_out_prompts(1))
+def test_the_main_table_has_every_motion_and_both_languages(clip_generator: ClipGenerator) -> None:
+    section = evaluate.report_single(clip_generator, held_out_prompts(1))
     assert len(section.trials) == 1
     for row in ("| colour |", "| all of these |", "| bouncing |", "English (1) | French (0)", "| flicker |"):
         assert row in section.text

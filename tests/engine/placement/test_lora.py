@@ -23,20 +23,22 @@ MINI = find_model("kinora-mini")
 
 
 @pytest.fixture(scope="module")
-def film(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def film_lora(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lora(config, tmp_path_factory.mktemp("film"), 1)
 
 
 @pytest.fixture(scope="module")
-def ink(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ink_lora(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lora(config, tmp_path_factory.mktemp("ink"), 2)
 
 
 @pytest.fixture(scope="module")
-def with_loras(config: EngineConfig, film: Path, ink: Path, tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+def with_loras(
+    config: EngineConfig, film_lora: Path, ink_lora: Path, tmp_path_factory: pytest.TempPathFactory
+) -> EngineConfig:
     nothing = tmp_path_factory.mktemp("nothing")
-    sources = {"film": film, "ink": ink / "pytorch_lora_weights.safetensors", "lost": nothing}
-    other = LoraSource("other", "ltx-video-2b", str(film))
+    sources = {"film": film_lora, "ink": ink_lora / "pytorch_lora_weights.safetensors", "lost": nothing}
+    other = LoraSource("other", "ltx-video-2b", str(film_lora))
     return replace(config, loras=(*(LoraSource(name, MINI.name, str(at)) for name, at in sources.items()), other))
 
 
@@ -64,10 +66,10 @@ def test_a_lora_counts_as_much_as_its_weight(
     assert video(engine, request_, tmp_path / "after") == bare, "nor any LoRA"
 
 
-def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film: Path, ink: Path) -> None:
+def test_a_lora_goes_with_the_model_s_own_adapter(config: EngineConfig, film_lora: Path, ink_lora: Path) -> None:
     made = read_transformer(config)
-    attach_lora([made], "turbo", str(ink))
-    attach_lora([made], "lora_film", str(film))
+    attach_lora([made], "turbo", str(ink_lora))
+    attach_lora([made], "lora_film", str(film_lora))
     seen = []
     for worn in (
         (),
@@ -145,7 +147,7 @@ TWO = find_model("wan2.2-t2v-a14b")
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
+def two_transformers(tmp_path_factory: pytest.TempPathFactory) -> EngineConfig:
     """Wan 2.2 with a transformer for high noise and one for low, and a LoRA for such."""
     folder, film = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("wan")
     tiny_diffusers.write_model("wan_two", folder)
@@ -166,13 +168,15 @@ def moved(made: Any) -> torch.Tensor:
     )[0]
 
 
-def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: EngineConfig) -> None:
-    parts = read_modules(TWO.name, both)
-    mine = {"transformer": parts.transformer, "transformer_2": parts.others["transformer_2"]}
-    pipe = WanPipeline.from_pretrained(both.weights[TWO.name])
+def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(two_transformers: EngineConfig) -> None:
+    modules = read_modules(TWO.name, two_transformers)
+    mine = {"transformer": modules.transformer, "transformer_2": modules.others["transformer_2"]}
+    pipe = WanPipeline.from_pretrained(two_transformers.weights[TWO.name])
     before = {name: moved(each) for name, each in mine.items()}
     for name in mine:
-        pipe.load_lora_weights(both.loras[0].source, adapter_name=name, load_into_transformer_2=name != "transformer")
+        pipe.load_lora_weights(
+            two_transformers.loras[0].source, adapter_name=name, load_into_transformer_2=name != "transformer"
+        )
     for name, each in mine.items():
         activate_loras(each, [LoraWeight("lora_film")])
         assert torch.equal(moved(each), moved(getattr(pipe, name)))
@@ -181,13 +185,13 @@ def test_both_transformers_of_wan_2_2_wear_a_lora_as_diffusers_loads_it(both: En
         assert torch.equal(moved(each), before[name])
 
 
-def test_a_clip_of_wan_2_2_wears_its_lora_at_every_noise_level(both: EngineConfig, tmp_path: Path) -> None:
-    engine, worn = Engine(both), []
+def test_a_clip_of_wan_2_2_wears_its_lora_at_every_noise_level(two_transformers: EngineConfig, tmp_path: Path) -> None:
+    engine, worn = Engine(two_transformers), []
     request = Request(TWO.name, "a red ball", 256, 256, 0, 7, steps=3, loras=(LoraWeight("film"),))
     list(engine.run(replace(request, steps=1), tmp_path, lambda: False))
     assert engine._loaded_model
-    _, parts = engine._loaded_model
-    for name, each in (("high", parts.transformer), ("low", parts.others["transformer_2"])):
+    _, modules = engine._loaded_model
+    for name, each in (("high", modules.transformer), ("low", modules.others["transformer_2"])):
         layer = each.blocks[0].attn1.to_q
         layer.register_forward_pre_hook(lambda layer, _, name=name: worn.append((name, layer.disable_adapters)))
     list(engine.run(request, tmp_path, lambda: False))

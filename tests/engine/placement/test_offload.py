@@ -34,58 +34,58 @@ HOW: Final = Sampling(steps=2, guidance_scale=3.0)
 
 
 @pytest.fixture
-def fresh(config: EngineConfig) -> Callable[[], Modules]:
+def load_mini(config: EngineConfig) -> Callable[[], Modules]:
     return lambda: read_modules(MINI.name, config)
 
 
 @pytest.fixture(scope="module")
-def truth(parts: Modules) -> torch.Tensor:
-    return clip(parts)
+def truth(modules: Modules) -> torch.Tensor:
+    return clip(modules)
 
 
-def modules(parts: Modules) -> dict[str, Any]:
-    return {name: getattr(parts, name) for name in ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")}
+def module_map(modules: Modules) -> dict[str, Any]:
+    return {name: getattr(modules, name) for name in ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")}
 
 
 def arranged(fresh: Callable[[], Modules], **how: Any) -> Modules:
-    parts = fresh()
-    arrange_modules(modules(parts), replace(PLAIN, **how))
-    return parts
+    modules = fresh()
+    arrange_modules(module_map(modules), replace(PLAIN, **how))
+    return modules
 
 
-def clip(parts: Modules) -> torch.Tensor:
+def clip(modules: Modules) -> torch.Tensor:
     """All frames of a short clip, through text encoder, transformer and autoencoder."""
     request = Request("kinora-mini", "a red ball", 160, 96, 2, 7, negative_prompt="a")
     made = plan_clip(request)
     cut = ClipState.empty(made)
-    text = ltx.encode_prompts(parts, made, request.negative_prompt, HOW)
+    text = ltx.encode_prompts(modules, made, request.negative_prompt, HOW)
     frames = []
     for step in made.steps:
         if isinstance(step, Window):
-            tokens = prepare_tokens(parts, cut, step)
+            tokens = prepare_tokens(modules, cut, step)
             list(
                 ltx.denoise_tokens(
-                    parts, made, HOW, text.select_prompts(step.prompt_weights), tokens, step.seed, lambda: False
+                    modules, made, HOW, text.select_prompts(step.prompt_weights), tokens, step.seed, lambda: False
                 )
             )
-            store_latents(parts, cut, step, tokens)
+            store_latents(modules, cut, step, tokens)
         elif isinstance(step, DecodeSpan):
-            frames.append(decode_span(parts, cut, step))
+            frames.append(decode_span(modules, cut, step))
     return torch.cat(frames)
 
 
 @pytest.mark.parametrize("offload", ["none", "model", "group"])
-def test_offloading_changes_no_bit(fresh: Callable[[], Modules], truth: torch.Tensor, offload: str) -> None:
-    parts = arranged(fresh, offload=offload)
-    assert torch.equal(clip(parts), truth)
-    assert torch.equal(clip(parts), truth), "nor the second time"
+def test_offloading_changes_no_bit(load_mini: Callable[[], Modules], truth: torch.Tensor, offload: str) -> None:
+    modules = arranged(load_mini, offload=offload)
+    assert torch.equal(clip(modules), truth)
+    assert torch.equal(clip(modules), truth), "nor the second time"
 
 
-def test_blocks_really_travel_under_group_offload(fresh: Callable[[], Modules]) -> None:
-    parts = arranged(fresh, offload="group")
-    for module in (parts.transformer, parts.text_encoder):
+def test_blocks_really_travel_under_group_offload(load_mini: Callable[[], Modules]) -> None:
+    modules = arranged(load_mini, offload="group")
+    for module in (modules.transformer, modules.text_encoder):
         assert any("group_offloading" in each._diffusers_hook.hooks for each in hooked(module))
-    assert not list(hooked(parts.vae)), "the autoencoder works while the next window is denoised, and stays"
+    assert not list(hooked(modules.vae)), "the autoencoder works while the next window is denoised, and stays"
 
 
 def hooked(module: torch.nn.Module) -> Iterator[Any]:
@@ -129,28 +129,29 @@ def test_a_part_that_finds_no_room_leaves_nobody_there() -> None:
     assert turns.resident is None
 
 
-def test_float8_storage_stays_close(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
-    parts = arranged(fresh, quantization="float8")
-    kinds = {layer.weight.dtype for layer in parts.transformer.modules() if isinstance(layer, torch.nn.Linear)}
+def test_float8_storage_stays_close(load_mini: Callable[[], Modules], truth: torch.Tensor) -> None:
+    modules = arranged(load_mini, quantization="float8")
+    kinds = {layer.weight.dtype for layer in modules.transformer.modules() if isinstance(layer, torch.nn.Linear)}
     assert torch.float8_e4m3fn in kinds
-    frames = clip(parts)
+    frames = clip(modules)
     assert not torch.equal(frames, truth)
     assert (frames - truth).abs().mean() < 0.05 * truth.std()
 
 
-def test_float8_storage_travels_too(fresh: Callable[[], Modules]) -> None:
+def test_float8_storage_travels_too(load_mini: Callable[[], Modules]) -> None:
     assert torch.equal(
-        clip(arranged(fresh, quantization="float8", offload="group")), clip(arranged(fresh, quantization="float8"))
+        clip(arranged(load_mini, quantization="float8", offload="group")),
+        clip(arranged(load_mini, quantization="float8")),
     )
 
 
 @pytest.mark.parametrize(("how", "package"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
 @pytest.mark.filterwarnings("ignore")  # theirs, of kernels for GPUs that are not here
 def test_other_packages_quantize_where_they_are_installed(
-    fresh: Callable[[], Modules], truth: torch.Tensor, how: str, package: str
+    load_mini: Callable[[], Modules], truth: torch.Tensor, how: str, package: str
 ) -> None:
     pytest.importorskip(package)
-    frames = clip(arranged(fresh, quantization=how))
+    frames = clip(arranged(load_mini, quantization=how))
     assert not torch.equal(frames, truth)
     assert (frames - truth).abs().mean() < 0.2 * truth.std()
 
@@ -158,29 +159,31 @@ def test_other_packages_quantize_where_they_are_installed(
 @pytest.mark.parametrize("backend", ["native", "_native_math", "flex"])
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
 def test_attention_by_another_kernel_computes_the_same(
-    fresh: Callable[[], Modules], truth: torch.Tensor, backend: str
+    load_mini: Callable[[], Modules], truth: torch.Tensor, backend: str
 ) -> None:
-    torch.testing.assert_close(clip(arranged(fresh, attention=backend)), truth, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(clip(arranged(load_mini, attention=backend)), truth, rtol=1e-3, atol=1e-4)
 
 
-def test_a_kernel_without_masks_serves_self_attention_alone(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
-    parts = arranged(fresh, attention="_native_flash")
-    (block, *_) = parts.transformer.transformer_blocks
+def test_a_kernel_without_masks_serves_self_attention_alone(
+    load_mini: Callable[[], Modules], truth: torch.Tensor
+) -> None:
+    modules = arranged(load_mini, attention="_native_flash")
+    (block, *_) = modules.transformer.transformer_blocks
     assert block.attn1.processor._attention_backend == AttentionBackendName._NATIVE_FLASH
     assert block.attn2.processor._attention_backend is None
     assert _AttentionBackendRegistry.get_active_backend()[0] == AttentionBackendName.NATIVE, "nor anybody else"
-    torch.testing.assert_close(clip(parts), truth, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(clip(modules), truth, rtol=1e-3, atol=1e-4)
 
 
-def test_a_kernel_that_diffusers_refuses_is_named(parts: Modules) -> None:
+def test_a_kernel_that_diffusers_refuses_is_named(modules: Modules) -> None:
     with pytest.raises(EngineError, match="attention=sage") as caught:
-        set_attention_backend(parts.transformer, "sage")
+        set_attention_backend(modules.transformer, "sage")
     assert caught.value.code == "bad_setting"
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a compiler")
 @pytest.mark.filterwarnings("ignore")  # the compiler's own, of how it is built
-def test_a_compiled_block_computes_the_same(fresh: Callable[[], Modules], truth: torch.Tensor) -> None:
-    parts = arranged(fresh, compile=True)
-    torch.testing.assert_close(clip(parts), truth, rtol=1e-3, atol=1e-4)
-    assert all(block._compiled_call_impl is not None for block in parts.transformer.transformer_blocks)
+def test_a_compiled_block_computes_the_same(load_mini: Callable[[], Modules], truth: torch.Tensor) -> None:
+    modules = arranged(load_mini, compile=True)
+    torch.testing.assert_close(clip(modules), truth, rtol=1e-3, atol=1e-4)
+    assert all(block._compiled_call_impl is not None for block in modules.transformer.transformer_blocks)

@@ -58,12 +58,12 @@ class FakeHost(Host):
 
 
 @pytest.fixture
-def host() -> FakeHost:
+def fake_host() -> FakeHost:
     return FakeHost()
 
 
 @pytest.fixture
-def auto(config: EngineConfig) -> EngineConfig:
+def auto_config(config: EngineConfig) -> EngineConfig:
     return replace(config, device="auto", dtype="float32")
 
 
@@ -98,57 +98,57 @@ def failed(engine: Engine, request: Request, folder: Path) -> EngineError:
 
 
 def test_loading_goes_down_the_rungs_until_there_is_room(
-    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
+    fake_host: FakeHost, auto_config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    host.no_room = lacking(LTXVideoTransformer3DModel, failing(2))
-    events: list[Event] = list(Engine(auto, host).run(request_, tmp_path, never_cancelled))
+    fake_host.no_room = lacking(LTXVideoTransformer3DModel, failing(2))
+    events: list[Event] = list(Engine(auto_config, fake_host).run(request_, tmp_path, never_cancelled))
     assert isinstance(events[-1], Done)
-    assert host.placed == ["group"]
+    assert fake_host.placed == ["group"]
     assert sum(event == Loading(0) for event in events) == 3
     fractions = [event.fraction for event in events if isinstance(event, Progress)]
     assert fractions == sorted(fractions)
 
 
 def test_loading_that_never_finds_room_is_named_and_the_engine_lives(
-    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
+    fake_host: FakeHost, auto_config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    engine = Engine(auto, host)
-    host.no_room = lacking(AutoencoderKLLTXVideo, failing(3))
+    engine = Engine(auto_config, fake_host)
+    fake_host.no_room = lacking(AutoencoderKLLTXVideo, failing(3))
     tmp_path.joinpath("one").mkdir()
     assert "no room for the weights" in str(failed(engine, request_, tmp_path / "one"))
-    assert host.placed == []
+    assert fake_host.placed == []
     assert isinstance([*engine.run(request_, tmp_path / "two", never_cancelled)][-1], Done)
-    assert host.placed == ["group"]
+    assert fake_host.placed == ["group"]
 
 
 def test_denoising_that_finds_no_room_fails_and_the_next_try_has_more(
-    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
+    fake_host: FakeHost, auto_config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    engine = Engine(auto, host)
+    engine = Engine(auto_config, fake_host)
     list(engine.run(request_, tmp_path / "before", never_cancelled))
     for _rung in range(3):
         transformer(engine).register_forward_pre_hook(failing(1))
         failed(engine, request_, tmp_path / "failed")
         list(engine.run(request_, tmp_path / "after", never_cancelled))
-    assert host.placed == ["none", "model", "group"], "and at the last rung it stays as it is"
+    assert fake_host.placed == ["none", "model", "group"], "and at the last rung it stays as it is"
     films = ((tmp_path / name / "video.mp4").read_bytes() for name in ("before", "after"))
     assert len(set(films)) == 1
 
 
 def test_a_pass_of_several_gpus_that_breaks_off_ends_the_engine(
-    host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path
+    fake_host: FakeHost, auto_config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
-    host.machine = replace(GPU, gpus=2)
-    engine = Engine(replace(auto, parallel=2), host)
+    fake_host.machine = replace(GPU, gpus=2)
+    engine = Engine(replace(auto_config, parallel=2), fake_host)
     list(engine.run(request_, tmp_path / "before", never_cancelled))
-    [(modules, placement, folder, hung)] = host.shared
+    [(modules, placement, folder, hung)] = fake_host.shared
     assert (modules, placement.parallel, hung) == (["transformer"], 2, [])
-    assert str(folder) == auto.weights["kinora-mini"]
+    assert str(folder) == auto_config.weights["kinora-mini"]
     before = engine.must_restart
     transformer(engine).register_forward_pre_hook(failing(1))
     failed(engine, request_, tmp_path / "failed")
     assert (before, engine.must_restart) == (False, True)
-    assert host.placed == ["none"], "several GPUs offload nothing"
+    assert fake_host.placed == ["none"], "several GPUs offload nothing"
 
 
 def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
@@ -161,19 +161,21 @@ def test_several_gpus_share_every_transformer(tmp_path: Path) -> None:
     assert host.shared[0][0] == ["transformer", "transformer_2"]
 
 
-def test_what_the_operator_chose_stays(host: FakeHost, auto: EngineConfig, request_: Request, tmp_path: Path) -> None:
-    engine = Engine(replace(auto, offload="none"), host)
+def test_what_the_operator_chose_stays(
+    fake_host: FakeHost, auto_config: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    engine = Engine(replace(auto_config, offload="none"), fake_host)
     list(engine.run(request_, tmp_path, never_cancelled))
     transformer(engine).register_forward_pre_hook(failing(1))
     failed(engine, request_, tmp_path / "failed")
     list(engine.run(request_, tmp_path / "after", never_cancelled))
-    assert host.placed == ["none"]
+    assert fake_host.placed == ["none"]
 
 
 def test_decoding_that_finds_no_room_goes_on_in_tiles(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "before", never_cancelled))
-    vae = parts(engine).vae
+    vae = engine_modules(engine).vae
     decode, full, tiled = vae.decode, failing(1), []
 
     def decoding(*arguments: Any, **more: Any) -> Any:
@@ -190,7 +192,7 @@ def test_decoding_that_finds_no_room_goes_on_in_tiles(config: EngineConfig, requ
 def test_decoding_that_never_finds_room_is_named(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "before", never_cancelled))
-    decoder = parts(engine).vae.decoder
+    decoder = engine_modules(engine).vae.decoder
     hook = decoder.register_forward_pre_hook(failing(10))
     failed(engine, request_, tmp_path / "failed")
     hook.remove()
@@ -223,11 +225,11 @@ def test_another_error_of_torch_keeps_its_own_name(config: EngineConfig, request
     hook.remove()
 
 
-def parts(engine: Engine) -> Modules:
+def engine_modules(engine: Engine) -> Modules:
     assert engine._loaded_model is not None
     return engine._loaded_model[1]
 
 
 def transformer(engine: Engine) -> torch.nn.Module:
-    module: torch.nn.Module = parts(engine).transformer
+    module: torch.nn.Module = engine_modules(engine).transformer
     return module

@@ -38,22 +38,22 @@ OTHERS = Size(96, 64), 64, 32
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tiles")
 
 
 @pytest.fixture(params=KINDS)
-def parts(request: pytest.FixtureRequest, folder: Path) -> Modules:
-    return read(request.param, folder)
+def modules(request: pytest.FixtureRequest, tiles_folder: Path) -> Modules:
+    return read(request.param, tiles_folder)
 
 
 def read(name: str, folder: Path, tiling: str = "auto") -> Modules:
     if not (at := folder / KINDS[name]).is_dir():
         tiny_diffusers.write_model(KINDS[name], at)
     config = EngineConfig(weights={name: str(at)}, device="cpu", tiling=tiling)
-    parts = read_modules(name, config)
-    small(parts.vae, *SIZES.get(name, OTHERS)[1:])
-    return parts
+    modules = read_modules(name, config)
+    small(modules.vae, *SIZES.get(name, OTHERS)[1:])
+    return modules
 
 
 def small(vae: Any, side: int, stride: int) -> None:
@@ -65,28 +65,28 @@ def small(vae: Any, side: int, stride: int) -> None:
         vae.tile_sample_stride_height = vae.tile_sample_stride_width = stride
 
 
-def wanting(parts: Modules, tiling: Tiling) -> Modules:
-    return replace(parts, placement=replace(parts.placement, tiling=tiling))
+def wanting(modules: Modules, tiling: Tiling) -> Modules:
+    return replace(modules, placement=replace(modules.placement, tiling=tiling))
 
 
-def recipe(parts: Modules) -> tuple[DiffusersSampler, ClipState]:
+def recipe(modules: Modules) -> tuple[DiffusersSampler, ClipState]:
     """A clip of this model with latents that nobody denoised, read and ready to be decoded."""
-    (name,) = (name for name in KINDS if Path(parts.vae.config._name_or_path).parent.name == KINDS[name])
+    (name,) = (name for name in KINDS if Path(modules.vae.config._name_or_path).parent.name == KINDS[name])
     request = Request(name, "a red ball", 256, 256, float(find_model(name).makes_videos), 7, steps=1)
     size = SIZES.get(name, OTHERS)[0]
     cut = ClipState.empty(replace(plan_clip(request), size=size, native=size))
-    made = DiffusersSampler(parts, cut, request, resolve_sampling(cut.plan.model, request, ()))
+    made = DiffusersSampler(modules, cut, request, resolve_sampling(cut.plan.model, request, ()))
     made.encode_prompts()
-    spatial, (window,) = parts.spatial_compression, cut.plan.windows
-    channels = parts.vae.config.get("z_dim") or parts.vae.config.latent_channels
+    spatial, (window,) = modules.spatial_compression, cut.plan.windows
+    channels = modules.vae.config.get("z_dim") or modules.vae.config.latent_channels
     shape = 1, channels, 1, size.height // spatial, size.width // spatial
     torch.manual_seed(1)
     cut.latents[0].update({number: torch.randn(shape) for number in range(window.latents)})
     return made, cut
 
 
-def film(parts: Modules) -> torch.Tensor:
-    made, cut = recipe(parts)
+def film(modules: Modules) -> torch.Tensor:
+    made, cut = recipe(modules)
     return shown(made, cut)
 
 
@@ -105,47 +105,47 @@ def full(*, after: int, times: int = 1) -> Callable[..., None]:
     return raising
 
 
-def test_tiles_are_used_when_they_are_asked_for_and_come_close_to_whole_frames(parts: Modules) -> None:
-    whole = film(wanting(parts, "off"))
-    tiled = film(wanting(parts, "on"))
-    assert parts.vae.use_tiling
+def test_tiles_are_used_when_they_are_asked_for_and_come_close_to_whole_frames(modules: Modules) -> None:
+    whole = film(wanting(modules, "off"))
+    tiled = film(wanting(modules, "on"))
+    assert modules.vae.use_tiling
     assert whole.shape == tiled.shape
     assert not torch.equal(whole, tiled)
     assert (whole - tiled).abs().mean() < 0.4 * whole.std()
-    assert torch.equal(film(wanting(parts, "off")), whole), "nothing of it stays for the next clip"
+    assert torch.equal(film(wanting(modules, "off")), whole), "nothing of it stays for the next clip"
 
 
-def test_a_decoder_without_room_goes_on_in_tiles(parts: Modules) -> None:
-    tiled = film(wanting(parts, "on"))
-    hook = parts.vae.decoder.register_forward_pre_hook(full(after=0))
-    assert torch.equal(film(parts), tiled)
+def test_a_decoder_without_room_goes_on_in_tiles(modules: Modules) -> None:
+    tiled = film(wanting(modules, "on"))
+    hook = modules.vae.decoder.register_forward_pre_hook(full(after=0))
+    assert torch.equal(film(modules), tiled)
     hook.remove()
 
 
 @pytest.mark.parametrize("name", WAN)
-def test_what_wan_decoded_before_there_was_no_room_stays_as_it_was_shown(name: str, folder: Path) -> None:
-    parts = read(name, folder)
-    tiled, whole = film(wanting(parts, "on")), film(parts)
-    hook = parts.vae.decoder.register_forward_pre_hook(full(after=3))
-    mixed = film(parts)
+def test_what_wan_decoded_before_there_was_no_room_stays_as_it_was_shown(name: str, tiles_folder: Path) -> None:
+    modules = read(name, tiles_folder)
+    tiled, whole = film(wanting(modules, "on")), film(modules)
+    hook = modules.vae.decoder.register_forward_pre_hook(full(after=3))
+    mixed = film(modules)
     hook.remove()
     assert torch.equal(mixed[:9], whole[:9])
     assert torch.equal(mixed[9:], tiled[9:])
-    assert torch.equal(film(parts), whole), "and the next clip is decoded in whole frames again"
+    assert torch.equal(film(modules), whole), "and the next clip is decoded in whole frames again"
 
 
-def test_who_wants_no_tiles_gets_none(parts: Modules) -> None:
-    hook = parts.vae.decoder.register_forward_pre_hook(full(after=0))
+def test_who_wants_no_tiles_gets_none(modules: Modules) -> None:
+    hook = modules.vae.decoder.register_forward_pre_hook(full(after=0))
     with pytest.raises(torch.OutOfMemoryError):
-        film(wanting(parts, "off"))
+        film(wanting(modules, "off"))
     hook.remove()
-    assert not parts.vae.use_tiling
+    assert not modules.vae.use_tiling
 
 
-def test_without_room_for_tiles_either_the_error_is_torch_s(parts: Modules) -> None:
-    hook = parts.vae.decoder.register_forward_pre_hook(full(after=0, times=9))
+def test_without_room_for_tiles_either_the_error_is_torch_s(modules: Modules) -> None:
+    hook = modules.vae.decoder.register_forward_pre_hook(full(after=0, times=9))
     with pytest.raises(torch.OutOfMemoryError):
-        film(parts)
+        film(modules)
     hook.remove()
 
 

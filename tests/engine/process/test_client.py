@@ -38,7 +38,7 @@ async def engine(config: EngineConfig) -> AsyncIterator[EngineProcess]:
 
 
 @pytest.fixture
-def slow() -> Request:
+def slow_request() -> Request:
     """About a quarter of a second for each step."""
     return Request("ltx-video-2b", "x", 512, 512, 2, 7, steps=60)
 
@@ -83,12 +83,12 @@ async def test_a_failure_by_name_comes_through_and_the_child_lives_on(
 
 
 async def test_cancel_stops_within_two_steps_and_leaves_nothing(
-    engine: EngineProcess, slow: Request, request_: Request, tmp_path: Path
+    engine: EngineProcess, slow_request: Request, request_: Request, tmp_path: Path
 ) -> None:
     seen: list[int] = []
 
     async def cancelled_at_the_second_step() -> None:
-        async for event in engine.run(slow, tmp_path):
+        async for event in engine.run(slow_request, tmp_path):
             seen.append(step_of(event))
             if seen[-1] == 2:
                 engine.cancel()
@@ -103,21 +103,21 @@ async def test_cancel_stops_within_two_steps_and_leaves_nothing(
 
 
 async def test_leaving_the_iteration_cancels_the_job(
-    engine: EngineProcess, slow: Request, request_: Request, tmp_path: Path
+    engine: EngineProcess, slow_request: Request, request_: Request, tmp_path: Path
 ) -> None:
-    async with aclosing(engine.run(slow, tmp_path)) as events:
+    async with aclosing(engine.run(slow_request, tmp_path)) as events:
         await first_step(events)
     assert list(tmp_path.iterdir()) == []
     assert isinstance([event async for event in engine.run(request_, tmp_path)][-1], Done)
 
 
 async def test_a_cancelled_task_cancels_its_job(
-    engine: EngineProcess, slow: Request, request_: Request, tmp_path: Path
+    engine: EngineProcess, slow_request: Request, request_: Request, tmp_path: Path
 ) -> None:
     begun = asyncio.Event()
 
     async def work() -> None:
-        async for event in engine.run(slow, tmp_path):
+        async for event in engine.run(slow_request, tmp_path):
             if step_of(event):
                 begun.set()
 
@@ -129,19 +129,19 @@ async def test_a_cancelled_task_cancels_its_job(
     assert isinstance([event async for event in engine.run(request_, tmp_path)][-1], Done)
 
 
-async def test_a_job_at_a_time(engine: EngineProcess, slow: Request, tmp_path: Path) -> None:
-    async with aclosing(engine.run(slow, tmp_path)) as events:
+async def test_a_job_at_a_time(engine: EngineProcess, slow_request: Request, tmp_path: Path) -> None:
+    async with aclosing(engine.run(slow_request, tmp_path)) as events:
         await first_step(events)
         with pytest.raises(RuntimeError, match="one job at a time"):
-            await anext(engine.run(slow, tmp_path))
+            await anext(engine.run(slow_request, tmp_path))
 
 
 async def test_a_killed_child_is_seen_and_the_next_start_works(
-    engine: EngineProcess, slow: Request, request_: Request, tmp_path: Path
+    engine: EngineProcess, slow_request: Request, request_: Request, tmp_path: Path
 ) -> None:
     killed = engine.pid
     assert killed is not None
-    events = engine.run(slow, tmp_path)
+    events = engine.run(slow_request, tmp_path)
     await first_step(events)
     os.kill(killed, signal.SIGKILL)
     with pytest.raises(EngineDied) as caught:
@@ -166,8 +166,8 @@ async def test_a_child_that_dies_while_idle_is_seen(engine: EngineProcess, reque
     assert caught.value.exitcode == -signal.SIGTERM
 
 
-async def test_kill_ends_a_busy_child(engine: EngineProcess, slow: Request, tmp_path: Path) -> None:
-    events = engine.run(slow, tmp_path)
+async def test_kill_ends_a_busy_child(engine: EngineProcess, slow_request: Request, tmp_path: Path) -> None:
+    events = engine.run(slow_request, tmp_path)
     await first_step(events)
     assert engine.pid is not None
     child = os.pidfd_open(engine.pid)

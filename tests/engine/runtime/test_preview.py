@@ -56,14 +56,14 @@ def test_looks_change_nothing(engine: Engine, config: EngineConfig, tmp_path: Pa
     assert seen == unseen
 
 
-def test_guesses_come_nearer_and_the_last_one_is_what_was_made(parts: Modules) -> None:
+def test_guesses_come_nearer_and_the_last_one_is_what_was_made(modules: Modules) -> None:
     made, how = plan_clip(LONG), Sampling(steps=6, guidance_scale=1.0)
     window = made.windows[0]
-    tokens = prepare_tokens(parts, ClipState.empty(made), window)
-    text = ltx.encode_prompts(parts, made, "", how)
-    steps = ltx.denoise_tokens(parts, made, how, text, tokens, window.seed, lambda: False)
-    guesses = [predicted_latent(parts, made, window, tokens, 0) for _ in steps]
-    final = predicted_latent(parts, made, window, replace(tokens, prediction=None), 0)
+    tokens = prepare_tokens(modules, ClipState.empty(made), window)
+    text = ltx.encode_prompts(modules, made, "", how)
+    steps = ltx.denoise_tokens(modules, made, how, text, tokens, window.seed, lambda: False)
+    guesses = [predicted_latent(modules, made, window, tokens, 0) for _ in steps]
+    final = predicted_latent(modules, made, window, replace(tokens, prediction=None), 0)
     off = [float((guess - final).abs().mean()) for guess in guesses]
     assert off[-1] == pytest.approx(0, abs=1e-5)
     assert off[0] > 2 * off[-2] > 0
@@ -80,11 +80,11 @@ def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path:
     assert list((tmp_path / "bad").iterdir()) == []
 
 
-def test_a_full_disk_is_named_as_it_is_for_a_film(parts: Modules, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_as_it_is_for_a_film(modules: Modules, tmp_path: Path) -> None:
     """An error without a name would end the engine's process."""
     made = plan_clip(LONG)
     cut, window = ClipState.empty(made), made.windows[0]
-    recipe = LtxSampler(parts, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
+    recipe = LtxSampler(modules, cut, LONG, Sampling(steps=1, guidance_scale=1.0))
     recipe.encode_prompts()
     recipe.prepare_window(window)
     list(recipe.denoise_window(window, lambda: False))

@@ -228,7 +228,7 @@ def test_the_state_of_another_clip_is_not_taken(
 
 
 @pytest.fixture(scope="module")
-def inked(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineConfig]:
+def lora_configs(config: EngineConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, EngineConfig]:
     """Two engines with a LoRA of the same name, and a third with a copy of the first's at another place."""
     lora = write_lora(config, tmp_path_factory.mktemp("one"), 1)
     folders = {
@@ -268,10 +268,10 @@ def test_the_same_weights_elsewhere_go_on(
 
 @pytest.mark.parametrize(("name", "worn", "first"), [("another", 1, 0), ("a copy", 1, 2), ("another", 0, 2)])
 def test_the_state_of_another_lora_of_that_name_is_not_taken(
-    inked: dict[str, EngineConfig], request_: Request, tmp_path: Path, name: str, worn: int, first: int
+    lora_configs: dict[str, EngineConfig], request_: Request, tmp_path: Path, name: str, worn: int, first: int
 ) -> None:
     """Unless nobody wears it."""
     request_ = replace(request_, loras=(LoraWeight("ink"),) * worn)
-    segments = published(Engine(inked["one"]), request_, tmp_path / "whole")
-    events = list(Engine(inked[name]).run(request_, tmp_path / "other", never_cancelled, after(segments[:2])))
+    segments = published(Engine(lora_configs["one"]), request_, tmp_path / "whole")
+    events = list(Engine(lora_configs[name]).run(request_, tmp_path / "other", never_cancelled, after(segments[:2])))
     assert next(event.index for event in events if isinstance(event, Segment)) == first

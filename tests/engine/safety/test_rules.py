@@ -22,7 +22,7 @@ from tests.support.videos import read_frames
 
 
 @pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
+def _forget_seen_frames() -> Iterator[None]:
     frame_rules.SEEN.clear()
     yield
     frame_rules.SEEN.clear()

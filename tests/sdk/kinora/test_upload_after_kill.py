@@ -25,17 +25,17 @@ Kinora(upload_chunk_size=2000).uploads.create(film, on_created=lambda new: print
 
 
 @pytest.mark.xdist_group("backend")
-async def test_an_upload_of_a_killed_process_can_be_resumed(site: str, key: str, tmp_path: Path) -> None:
+async def test_an_upload_of_a_killed_process_can_be_resumed(backend_url: str, api_key: str, tmp_path: Path) -> None:
     content = encode_video(2)
     (tmp_path / "film.mp4").write_bytes(content)
     (tmp_path / "begin.py").write_text(BEGUN)
-    status, out, err = await run_program(site, key, tmp_path, "begin.py")
+    status, out, err = await run_program(backend_url, api_key, tmp_path, "begin.py")
     assert status == -9, err
     begun = out.strip()
     heard: list[int] = []
 
     def story() -> None:
-        with Kinora(api_key=key, base_url=site) as sdk:
+        with Kinora(api_key=api_key, base_url=backend_url) as sdk:
             half = sdk.uploads.get(begun)
             assert (half.status, half.offset > len(content) // 2) == ("receiving", True)
             film = sdk.uploads.resume(begun, tmp_path / "film.mp4", on_progress=lambda have, _: heard.append(have))

@@ -101,7 +101,7 @@ async def live(on: EventOrders, people: list[CustomerHistory]) -> None:
     found = 0
     for phase, days in enumerate((3, 5, 25, 5)):
         found += await missed(on)
-        await on.local.call_control_route("clock", days=days)
+        await on.stripe_process.call_control_route("clock", days=days)
         await customer_histories.run_histories(people, lambda history, phase=phase: on.world.run_phase(history, phase))  # type: ignore[misc]
         await apply_in_order(on)
     await customer_histories.run_histories(people, on.world.close_disputes)
@@ -109,7 +109,7 @@ async def live(on: EventOrders, people: list[CustomerHistory]) -> None:
         [one for one in people if one.has_failing_card and one.number % 3], on.world.recover_card
     )
     found += await missed(on)
-    await on.local.call_control_route("clock", days=25)
+    await on.stripe_process.call_control_route("clock", days=25)
     await apply_in_order(on)
     found += await missed(on)
     assert found == len(on.receiver.lost)
@@ -119,7 +119,7 @@ async def missed(on: EventOrders) -> int:
     """Fetch into the disorderly inbox what never arrived, within the 30 days for which Stripe keeps it. None of it
     is applied yet.
     """
-    await on.local.call_control_route("deliveries/flush")
+    await on.stripe_process.call_control_route("deliveries/flush")
     return (await reconcile.reconcile_account(on.disorderly.pool, on.disorderly.stripe)).undelivered
 
 
@@ -127,7 +127,9 @@ async def tell(on: EventOrders) -> None:
     """Tell Stripe of the usage that the disorderly database has, while Stripe is in trouble."""
     route = "POST /v1/billing/meter_events"
     for seed, kind in enumerate(TROUBLE):
-        await on.local.call_control_route("faults", kind=kind, route=route, count=None, probability=0.2, seed=seed)
+        await on.stripe_process.call_control_route(
+            "faults", kind=kind, route=route, count=None, probability=0.2, seed=seed
+        )
     async with asyncio.timeout(60):
         while not await told(on.disorderly.pool):
             await asyncio.gather(
@@ -135,8 +137,8 @@ async def tell(on: EventOrders) -> None:
             )
             async with on.disorderly.pool.acquire() as db:
                 await db.execute("UPDATE meter_events SET not_before = now() WHERE state = 'waiting'")
-    assert set((await on.local.web.get("/_local/faults")).json()["requests"]["struck"]) == set(TROUBLE)
-    await on.local.web.delete("/_local/faults")
+    assert set((await on.stripe_process.http_client.get("/_local/faults")).json()["requests"]["struck"]) == set(TROUBLE)
+    await on.stripe_process.http_client.delete("/_local/faults")
 
 
 async def told(pool: Pool) -> bool:

@@ -13,47 +13,49 @@ from tests.support.stripe_process import StripeProcess
 from tests.support.subscribers import apply_event, create_subscriber, list_lots
 
 
-async def test_claims_on_a_payment_are_serialised(real: AppState, local: StripeProcess) -> None:
+async def test_claims_on_a_payment_are_serialised(isolated_state: AppState, stripe_process: StripeProcess) -> None:
     """A refund that was seen on its way and has failed since must not be taken back after all."""
-    user = await create_subscriber(real, local, "packs", number=8)
-    (payment,) = (await local.call_stripe("GET", "/v1/payment_intents", customer=user.customer))["data"]
-    await local.call_stripe("POST", "/v1/refunds", payment_intent=payment["id"])
-    slow = SlowStripe(local.settings, Refund)
+    user = await create_subscriber(isolated_state, stripe_process, "packs", number=8)
+    (payment,) = (await stripe_process.call_stripe("GET", "/v1/payment_intents", customer=user.customer))["data"]
+    await stripe_process.call_stripe("POST", "/v1/refunds", payment_intent=payment["id"])
+    slow = SlowStripe(stripe_process.settings, Refund)
     await run_overtaking(
-        real.pool,
+        isolated_state.pool,
         slow,
-        PaymentHandlers(real.pool, slow, SOLD).apply_payment(payment["id"]),
-        lambda: local.call_control_route("clock", days=1),
-        PaymentHandlers(real.pool, local.stripe, SOLD).apply_payment(payment["id"]),
+        PaymentHandlers(isolated_state.pool, slow, SOLD).apply_payment(payment["id"]),
+        lambda: stripe_process.call_control_route("clock", days=1),
+        PaymentHandlers(isolated_state.pool, stripe_process.stripe, SOLD).apply_payment(payment["id"]),
     )
-    assert [one.status for one in await reads.list_refunds(local.stripe, payment["id"])] == ["failed"]
-    ((granted, remaining),) = (await list_lots(real.pool, user)).values()
+    assert [one.status for one in await reads.list_refunds(stripe_process.stripe, payment["id"])] == ["failed"]
+    ((granted, remaining),) = (await list_lots(isolated_state.pool, user)).values()
     assert granted == remaining > 0
 
 
 async def test_a_refund_that_arrives_before_its_invoice_takes_credits_back(
-    real: AppState, local: StripeProcess
+    isolated_state: AppState, stripe_process: StripeProcess
 ) -> None:
-    user = await create_subscriber(real, local)
-    seen = await reads.retrieve_subscription(local.stripe, user.subscription)
-    payment = (await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")).payment_intent
-    refund = await local.call_stripe("POST", "/v1/refunds", payment_intent=payment, amount=333)
-    await apply_event(real, local, "refund", refund["id"])
-    await apply_event(real, local, "charge", refund["charge"])
-    await apply_event(real, local, "invoice", seen.latest_invoice or "")
-    assert list((await list_lots(real.pool, user)).values()) == [(3000, 2000)]
+    user = await create_subscriber(isolated_state, stripe_process)
+    seen = await reads.retrieve_subscription(stripe_process.stripe, user.subscription)
+    payment = (await reads.retrieve_invoice(stripe_process.stripe, seen.latest_invoice or "")).payment_intent
+    refund = await stripe_process.call_stripe("POST", "/v1/refunds", payment_intent=payment, amount=333)
+    await apply_event(isolated_state, stripe_process, "refund", refund["id"])
+    await apply_event(isolated_state, stripe_process, "charge", refund["charge"])
+    await apply_event(isolated_state, stripe_process, "invoice", seen.latest_invoice or "")
+    assert list((await list_lots(isolated_state.pool, user)).values()) == [(3000, 2000)]
 
 
-async def test_an_expired_page_is_closed_without_a_grant(real: AppState, local: StripeProcess) -> None:
-    user = await create_subscriber(real, local, "packs")
-    (price,) = await PriceCatalog(local.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
-    world = CustomerActions(local, [real.pool])
+async def test_an_expired_page_is_closed_without_a_grant(
+    isolated_state: AppState, stripe_process: StripeProcess
+) -> None:
+    user = await create_subscriber(isolated_state, stripe_process, "packs")
+    (price,) = await PriceCatalog(stripe_process.stripe).find_prices(lookup_keys.pack_key(SOLD.find_pack("small")))
+    world = CustomerActions(stripe_process, [isolated_state.pool])
     order = world._checkout_spec(user, price=price)
-    session = await checkout_sessions.create_pack_checkout(local.stripe, order)
+    session = await checkout_sessions.create_pack_checkout(stripe_process.stripe, order)
     await world._record_checkout(user, order, "pack", "small", session.id)
-    await apply_event(real, local, "checkout.session", session.id)
-    await checkout_sessions.expire_session(local.stripe, session.id)
-    await apply_event(real, local, "checkout.session", session.id)
-    async with real.pool.acquire() as db:
+    await apply_event(isolated_state, stripe_process, "checkout.session", session.id)
+    await checkout_sessions.expire_session(stripe_process.stripe, session.id)
+    await apply_event(isolated_state, stripe_process, "checkout.session", session.id)
+    async with isolated_state.pool.acquire() as db:
         assert await db.fetchval("SELECT state FROM checkouts WHERE id = $1", order.id) == "expired"
-    assert await list_lots(real.pool, user) == {}
+    assert await list_lots(isolated_state.pool, user) == {}

@@ -53,28 +53,30 @@ async def at_work(settings: Settings, till: BillingWorker, every: float) -> Asyn
 
 
 async def test_a_webhook_wakes_a_worker(
-    real: AppState, local: StripeProcess, app: Litestar, client: httpx.AsyncClient, redis: Redis
+    isolated_state: AppState, stripe_process: StripeProcess, app: Litestar, client: httpx.AsyncClient, redis: Redis
 ) -> None:
     """The worker looks by itself only after a minute. Without any worker the webhook answers all the same."""
     settings = msgspec.structs.replace(
-        local.settings, database_url=real.settings.database_url, stripe_webhook_secrets=[SECRET]
+        stripe_process.settings, database_url=isolated_state.settings.database_url, stripe_webhook_secrets=[SECRET]
     )
-    app.state.app_state = real._replace(settings=settings, stripe=Stripe(settings))
-    user = await create_subscriber(real, local)
+    app.state.app_state = isolated_state._replace(settings=settings, stripe=Stripe(settings))
+    user = await create_subscriber(isolated_state, stripe_process)
     body = told("subscription", user.subscription)
     for _ in range(2):
         began = time.monotonic()
         answer = await client.post("/v1/webhooks/stripe", content=body, headers=signed(body))
         assert (answer.status_code, time.monotonic() - began < 1) == (204, True)
-    assert await find_plan(real.pool, user) == ("free", None)
+    assert await find_plan(isolated_state.pool, user) == ("free", None)
     async with main._open_billing_worker(settings, SOLD) as till:
         assert till
         async with at_work(settings, till, 60.0):
-            await until(real.pool, user, "plus")
-            await local.stripe.request_without_answer(lambda c: c.v1.subscriptions.cancel_async(user.subscription))
+            await until(isolated_state.pool, user, "plus")
+            await stripe_process.stripe.request_without_answer(
+                lambda c: c.v1.subscriptions.cancel_async(user.subscription)
+            )
             other = body.replace(b"evt_x", b"evt_y")
             await client.post("/v1/webhooks/stripe", content=other, headers=signed(other))
-            await until(real.pool, user, "free")
+            await until(isolated_state.pool, user, "free")
 
 
 async def until(pool: Pool, user: CustomerHistory, name: str) -> None:
@@ -83,12 +85,14 @@ async def until(pool: Pool, user: CustomerHistory, name: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_an_event_without_a_wakeup_is_applied_within_seconds(real: AppState, local: StripeProcess) -> None:
-    user = await create_subscriber(real, local)
-    till = BillingWorker(real.pool, local.stripe, SOLD)
-    async with at_work(real.settings, till, 0.1):
-        await insert_event(real.pool, "evt_1", "subscription", user.subscription)
-        await until(real.pool, user, "plus")
+async def test_an_event_without_a_wakeup_is_applied_within_seconds(
+    isolated_state: AppState, stripe_process: StripeProcess
+) -> None:
+    user = await create_subscriber(isolated_state, stripe_process)
+    till = BillingWorker(isolated_state.pool, stripe_process.stripe, SOLD)
+    async with at_work(isolated_state.settings, till, 0.1):
+        await insert_event(isolated_state.pool, "evt_1", "subscription", user.subscription)
+        await until(isolated_state.pool, user, "plus")
 
 
 async def test_a_server_without_a_stripe_key_has_no_billing_worker(settings: Settings) -> None:

@@ -57,9 +57,9 @@ SOLD = tariff.load_tariff()
 
 
 @pytest.fixture
-async def local(base_settings: Settings) -> AsyncIterator[StripeProcess]:
-    async with run_stripe_process(base_settings) as local:
-        yield local
+async def stripe_process(base_settings: Settings) -> AsyncIterator[StripeProcess]:
+    async with run_stripe_process(base_settings) as stripe_process:
+        yield stripe_process
 
 
 class Caller:
@@ -90,9 +90,9 @@ def _name(made: Any) -> str:
     return str(getattr(made, "id", made))
 
 
-async def spoil(local: StripeProcess) -> None:
+async def spoil(stripe_process: StripeProcess) -> None:
     for number, (kind, probability) in enumerate(FAULTS.items()):
-        await local.call_control_route(
+        await stripe_process.call_control_route(
             "faults",
             kind=kind,
             route="POST /v*",
@@ -103,18 +103,18 @@ async def spoil(local: StripeProcess) -> None:
         )
 
 
-async def struck(local: StripeProcess) -> dict[str, int]:
-    found: dict[str, int] = (await local.web.get("/_local/faults")).json()["requests"]["struck"]
-    await local.web.delete("/_local/faults")
+async def struck(stripe_process: StripeProcess) -> dict[str, int]:
+    found: dict[str, int] = (await stripe_process.http_client.get("/_local/faults")).json()["requests"]["struck"]
+    await stripe_process.http_client.delete("/_local/faults")
     return found
 
 
-async def every(local: StripeProcess, path: str, **params: Any) -> list[dict[str, Any]]:
+async def every(stripe_process: StripeProcess, path: str, **params: Any) -> list[dict[str, Any]]:
     """All objects of a kind, past our façade."""
     found: list[dict[str, Any]] = []
     while True:
         more = {"starting_after": found[-1]["id"]} if found else {}
-        page = await local.call_stripe("GET", path, limit=100, **params, **more)
+        page = await stripe_process.call_stripe("GET", path, limit=100, **params, **more)
         found += page["data"]
         if not page["has_more"]:
             return found
@@ -134,26 +134,26 @@ def order(customer: StripeCustomer, kind: str, prices: dict[str, StripePrice]) -
     )
 
 
-async def test_2000_calls_with_faults_make_nothing_twice(local: StripeProcess) -> None:
-    await AccountSync(local.stripe, SOLD).sync_prices()
-    stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
+async def test_2000_calls_with_faults_make_nothing_twice(stripe_process: StripeProcess) -> None:
+    await AccountSync(stripe_process.stripe, SOLD).sync_prices()
+    stripe = Stripe(stripe_process.settings, pause=PAUSE, timeout=TIMEOUT)
     caller, began = Caller(stripe), time.monotonic()
     prices = await sold(stripe)
-    await spoil(local)
+    await spoil(stripe_process)
     customers = await all_of(customer(caller, number) for number in range(PEOPLE))
     plans = await all_of(page(caller, order(one, "plus", prices)) for one in customers)
     await all_of(page(caller, order(one, "pack", prices)) for one in customers)
-    subscriptions = [await bought(local, one) for one in plans[:BUYERS]]
+    subscriptions = [await bought(stripe_process, one) for one in plans[:BUYERS]]
     upgraded = await all_of(upgrade(caller, one, prices) for one in subscriptions)
     await all_of(schedule(caller, one, prices) for one in upgraded)
-    await all_of(pay_back(caller, local, one) for one in upgraded[: BUYERS // 2])
-    faults = await struck(local)
+    await all_of(pay_back(caller, stripe_process, one) for one in upgraded[: BUYERS // 2])
+    faults = await struck(stripe_process)
     await stripe.close()
     took = round(time.monotonic() - began)
     log.info("made_once", calls=caller.calls, told_to_come_back=caller.away, seconds=took, seed=SEED, faults=faults)
     assert caller.calls == 2000
     assert min(faults[kind] for kind in FAULTS) > 10
-    assert await counted(local, customers) == {
+    assert await counted(stripe_process, customers) == {
         "customers": PEOPLE,
         "sessions": 2 * PEOPLE,
         "subscriptions": BUYERS,
@@ -189,10 +189,10 @@ async def page(caller: Caller, sold: CheckoutSpec) -> CheckoutSession:
     return await caller.twice(lambda: make(caller.stripe, sold))
 
 
-async def bought(local: StripeProcess, page: CheckoutSession) -> StripeSubscription:
-    await local.complete_checkout(page.url or "")
-    done = await reads.retrieve_checkout_session(local.stripe, page.id)
-    return await reads.retrieve_subscription(local.stripe, done.subscription or "")
+async def bought(stripe_process: StripeProcess, page: CheckoutSession) -> StripeSubscription:
+    await stripe_process.complete_checkout(page.url or "")
+    done = await reads.retrieve_checkout_session(stripe_process.stripe, page.id)
+    return await reads.retrieve_subscription(stripe_process.stripe, done.subscription or "")
 
 
 async def upgrade(caller: Caller, seen: StripeSubscription, prices: dict[str, StripePrice]) -> StripeSubscription:
@@ -207,42 +207,44 @@ async def schedule(caller: Caller, seen: StripeSubscription, prices: dict[str, S
     return await caller.twice(lambda: schedule_change(caller.stripe, seen, item, prices["plus"]))
 
 
-async def pay_back(caller: Caller, local: StripeProcess, seen: StripeSubscription) -> None:
-    invoice = await reads.retrieve_invoice(local.stripe, seen.latest_invoice or "")
+async def pay_back(caller: Caller, stripe_process: StripeProcess, seen: StripeSubscription) -> None:
+    invoice = await reads.retrieve_invoice(stripe_process.stripe, seen.latest_invoice or "")
     assert invoice.payment_intent
     payment = invoice.payment_intent
     await caller.twice(lambda: refund_payment(caller.stripe, payment))
 
 
-async def counted(local: StripeProcess, customers: list[StripeCustomer]) -> dict[str, int]:
+async def counted(stripe_process: StripeProcess, customers: list[StripeCustomer]) -> dict[str, int]:
     """How many there are, and that each of them is for another purpose."""
-    people = await every(local, "/v1/customers")
+    people = await every(stripe_process, "/v1/customers")
     assert {one["id"] for one in people} == {one.id for one in customers}
-    sessions = await every(local, "/v1/checkout/sessions")
+    sessions = await every(stripe_process, "/v1/checkout/sessions")
     assert set(Counter(one["metadata"]["checkout"] for one in sessions).values()) == {1}
-    invoices = await every(local, "/v1/invoices")
+    invoices = await every(stripe_process, "/v1/invoices")
     upgrades = Counter(
         one["parent"]["subscription_details"]["subscription"]
         for one in invoices
         if one["billing_reason"] == "subscription_update"
     )
     assert set(upgrades.values()) == {1}
-    schedules = await every(local, "/v1/subscription_schedules")
+    schedules = await every(stripe_process, "/v1/subscription_schedules")
     assert {len(one["phases"]) for one in schedules} == {2}
-    refunds = await every(local, "/v1/refunds")
+    refunds = await every(stripe_process, "/v1/refunds")
     assert len({one["payment_intent"] for one in refunds}) == len(refunds)
     return {
         "customers": len(people),
         "sessions": len(sessions),
-        "subscriptions": len(await every(local, "/v1/subscriptions", status="all")),
+        "subscriptions": len(await every(stripe_process, "/v1/subscriptions", status="all")),
         "upgrades": sum(upgrades.values()),
         "schedules": len(schedules),
         "refunds": len(refunds),
     }
 
 
-async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everything_once(local: StripeProcess) -> None:
-    stripe = Stripe(local.settings, pause=PAUSE, timeout=TIMEOUT)
+async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everything_once(
+    stripe_process: StripeProcess,
+) -> None:
+    stripe = Stripe(stripe_process.settings, pause=PAUSE, timeout=TIMEOUT)
     chance = random.Random(SEED)
 
     async def bring() -> None:
@@ -255,15 +257,15 @@ async def test_an_account_brought_in_line_by_two_at_once_under_faults_has_everyt
             return
         pytest.fail("it never came about")
 
-    await spoil(local)
+    await spoil(stripe_process)
     await asyncio.gather(bring(), bring())
-    assert await struck(local)
+    assert await struck(stripe_process)
     await stripe.close()
-    assert len(await every(local, "/v1/products")) == 6
-    assert len({one["lookup_key"] for one in await every(local, "/v1/prices")}) == 6
+    assert len(await every(stripe_process, "/v1/products")) == 6
+    assert len({one["lookup_key"] for one in await every(stripe_process, "/v1/prices")}) == 6
     for path in ("/v1/prices", "/v1/products"):
-        assert len(await every(local, path)) == 6
+        assert len(await every(stripe_process, path)) == 6
     for path in ("/v1/billing/meters", "/v1/billing_portal/configurations", "/v1/webhook_endpoints"):
-        assert len(await every(local, path)) == 1
-    destinations = await local.call_stripe("GET", "/v2/core/event_destinations")
+        assert len(await every(stripe_process, path)) == 1
+    destinations = await stripe_process.call_stripe("GET", "/v2/core/event_destinations")
     assert len(destinations["data"]) == 1

@@ -19,17 +19,17 @@ from tests.support.stripe_process import StripeProcess, run_stripe_process
 @pytest.fixture(scope="module")
 async def shared_stripe(base_settings: Settings) -> AsyncIterator[StripeProcess]:
     """A Stripe double with the prices of the tariff for all tests of a module, which must not advance its clock."""
-    async with run_stripe_process(base_settings) as local:
-        await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
-        yield local
+    async with run_stripe_process(base_settings) as stripe_process:
+        await provision.AccountSync(stripe_process.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
+        yield stripe_process
 
 
 @pytest.fixture
 async def isolated_stripe(base_settings: Settings) -> AsyncIterator[StripeProcess]:
     """A Stripe double for one test, whose clock may be advanced."""
-    async with run_stripe_process(base_settings) as local:
-        await provision.AccountSync(local.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
-        yield local
+    async with run_stripe_process(base_settings) as stripe_process:
+        await provision.AccountSync(stripe_process.stripe, tariff.load_tariff()).sync_all(WEBHOOKS)
+        yield stripe_process
 
 
 @pytest.fixture

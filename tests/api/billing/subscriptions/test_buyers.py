@@ -30,8 +30,12 @@ async def test_a_wrong_key_does_not_lead_to_a_second_subscription(billing_client
 
 async def test_invoices_follow_the_language_of_the_user(billing_client: BillingClient) -> None:
     await billing_client.open_checkout("plus")
-    await billing_client.web.patch("/v1/me", json={"locale": "fr"}, headers=billing_client.person.headers)
+    await billing_client.http_client.patch("/v1/me", json={"locale": "fr"}, headers=billing_client.person.headers)
     page = await billing_client.open_checkout("plus")
-    session = await billing_client.local.call_stripe("GET", f"/v1/checkout/sessions/{page['url'].rpartition('/')[2]}")
-    customer = await billing_client.local.call_stripe("GET", f"/v1/customers/{await billing_client.find_customer()}")
+    session = await billing_client.stripe_process.call_stripe(
+        "GET", f"/v1/checkout/sessions/{page['url'].rpartition('/')[2]}"
+    )
+    customer = await billing_client.stripe_process.call_stripe(
+        "GET", f"/v1/customers/{await billing_client.find_customer()}"
+    )
     assert (session["locale"], customer["preferred_locales"]) == ("fr", ["fr"])

@@ -23,7 +23,9 @@ async def test_an_upgrade_costs_and_grants_exactly_what_was_previewed(isolated_c
     shown = (await isolated_client.post("/subscription/preview", {"plan": "pro"})).json()
     assert 3990 <= shown["amount_due"] <= 4000
     assert shown["effective_at"] == shown["proration_date"]
-    await isolated_client.local.call_control_route("clock", seconds=1800)  # reckoned as of now it would be less
+    await isolated_client.stripe_process.call_control_route(
+        "clock", seconds=1800
+    )  # reckoned as of now it would be less
     changed = await isolated_client.change_plan("pro", proration_date=shown["proration_date"])
     assert (changed["plan"], changed["status"]) == ("pro", "active")
     invoice = (await isolated_client.list_objects("/v1/invoices"))[0]
@@ -50,7 +52,7 @@ async def test_a_downgrade_waits_for_the_periods_end_and_can_be_undone(isolated_
     for _ in range(2):
         changed = await isolated_client.change_plan("plus")
         assert (changed["plan"], changed["next_plan"]) == ("pro", "plus")
-    await isolated_client.local.call_control_route("clock", days=32)
+    await isolated_client.stripe_process.call_control_route("clock", days=32)
     later = await isolated_client.apply_events()
     assert (later["plan"], later["next_plan"], later["status"]) == ("plus", None, "active")
     assert (await isolated_client.list_objects("/v1/invoices"))[0]["amount_paid"] == 999
@@ -62,7 +64,7 @@ async def test_a_cancellation_waits_for_the_periods_end_and_can_be_undone(isolat
     assert (leaving["plan"], leaving["cancel_at"]) == ("plus", leaving["current_period_end"])
     assert (await isolated_client.change_plan("plus"))["cancel_at"] is None
     await isolated_client.change_plan("free")
-    await isolated_client.local.call_control_route("clock", days=32)
+    await isolated_client.stripe_process.call_control_route("clock", days=32)
     assert (await isolated_client.apply_events())["plan"] == "free"
     assert problem_code(await isolated_client.post("/subscription/change", {"plan": "plus"})) == (409, "not_subscribed")
 
@@ -107,14 +109,14 @@ async def test_an_upgrade_undoes_a_cancellation(billing_client: BillingClient) -
 async def test_a_declined_upgrade_changes_nothing_and_gives_advice(billing_client: BillingClient) -> None:
     await billing_client.subscribe("plus")
     customer = await billing_client.find_customer()
-    await billing_client.local.call_control_route("cards", customer=customer, count=None, decline_code=POOR)
+    await billing_client.stripe_process.call_control_route("cards", customer=customer, count=None, decline_code=POOR)
     answer = await billing_client.post("/subscription/change", {"plan": "pro"})
     assert problem_code(answer) == (402, "card_declined")
     problem = answer.json()
     assert (problem["reason"], problem["portal"]) == (POOR, "/v1/billing/portal")
-    assert (await billing_client.local.web.get(problem["invoice"])).status_code == 200
+    assert (await billing_client.stripe_process.http_client.get(problem["invoice"])).status_code == 200
     assert (await billing_client.apply_events())["plan"] == "plus"
-    await billing_client.local.call_control_route("cards", customer=customer, count=0, decline_code=POOR)
+    await billing_client.stripe_process.call_control_route("cards", customer=customer, count=0, decline_code=POOR)
     assert (await billing_client.change_plan("pro"))["plan"] == "pro"
     paid = [one["amount_paid"] for one in await billing_client.list_objects("/v1/invoices") if one["status"] == "paid"]
     assert len(paid) == 2  # the plan, and one upgrade
@@ -122,7 +124,7 @@ async def test_a_declined_upgrade_changes_nothing_and_gives_advice(billing_clien
 
 async def test_a_change_that_awaits_payment_is_undone_by_the_current_plan(billing_client: BillingClient) -> None:
     await billing_client.subscribe("plus")
-    await billing_client.local.call_control_route(
+    await billing_client.stripe_process.call_control_route(
         "cards", customer=await billing_client.find_customer(), count=None, decline_code=POOR
     )
     assert problem_code(await billing_client.post("/subscription/change", {"plan": "pro"})) == (402, "card_declined")
@@ -134,10 +136,10 @@ async def test_a_change_that_awaits_payment_is_undone_by_the_current_plan(billin
 
 async def test_an_unpaid_invoice_blocks_upgrades(isolated_client: BillingClient) -> None:
     await isolated_client.subscribe("plus")
-    await isolated_client.local.call_control_route(
+    await isolated_client.stripe_process.call_control_route(
         "cards", customer=await isolated_client.find_customer(), count=None, decline_code=POOR
     )
-    await isolated_client.local.call_control_route("clock", days=32)
+    await isolated_client.stripe_process.call_control_route("clock", days=32)
     assert (await isolated_client.apply_events())["status"] == "past_due"
     for path in ("/subscription/preview", "/subscription/change"):
         assert problem_code(await isolated_client.post(path, {"plan": "pro"})) == (402, "card_declined")

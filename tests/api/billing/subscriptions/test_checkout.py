@@ -26,8 +26,8 @@ async def test_a_user_subscribes_on_the_checkout_page(billing_client: BillingCli
     page = await billing_client.open_checkout("plus")
     assert (page["kind"], page["item"], page["amount"], page["currency"]) == ("subscription", "plus", 999, "usd")
     assert page["trial_days"] == 7
-    assert "7 days free" in (await billing_client.local.web.get(page["url"])).text
-    await billing_client.local.complete_checkout(page["url"])
+    assert "7 days free" in (await billing_client.stripe_process.http_client.get(page["url"])).text
+    await billing_client.stripe_process.complete_checkout(page["url"])
     subscription = await billing_client.apply_events()
     assert (subscription["plan"], subscription["version"], subscription["status"]) == ("plus", 1, "trialing")
     assert subscription["trial_end"] == subscription["current_period_end"]
@@ -45,7 +45,7 @@ async def test_a_second_subscription_is_refused(billing_client: BillingClient) -
 
 
 async def test_a_subscription_without_an_event_so_far_counts_too(billing_client: BillingClient) -> None:
-    await billing_client.local.complete_checkout((await billing_client.open_checkout("plus"))["url"])
+    await billing_client.stripe_process.complete_checkout((await billing_client.open_checkout("plus"))["url"])
     assert problem_code(await billing_client.post("/checkout", {"plan": "plus", "success_url": PAID})) == (
         409,
         "already_subscribed",
@@ -55,12 +55,12 @@ async def test_a_subscription_without_an_event_so_far_counts_too(billing_client:
 async def test_a_user_has_one_trial(billing_client: BillingClient) -> None:
     await billing_client.subscribe("plus", trial=True)
     [made] = await billing_client.list_objects("/v1/subscriptions")
-    await billing_client.local.call_stripe("DELETE", f"/v1/subscriptions/{made['id']}")
+    await billing_client.stripe_process.call_stripe("DELETE", f"/v1/subscriptions/{made['id']}")
     assert (await billing_client.open_checkout("plus"))["trial_days"] == 0  # Stripe knows, before we have heard
     await billing_client.apply_events()
     page = await billing_client.open_checkout("plus")
     assert page["trial_days"] == 0
-    await billing_client.local.complete_checkout(page["url"])
+    await billing_client.stripe_process.complete_checkout(page["url"])
     assert (await billing_client.apply_events())["status"] == "active"
 
 
@@ -68,7 +68,7 @@ async def test_packs_are_paid_together_and_stay(billing_client: BillingClient) -
     answer = await billing_client.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})
     page = answer.json()
     assert (page["kind"], page["item"], page["quantity"], page["amount"]) == ("pack", "small", 2, 998)
-    await billing_client.local.complete_checkout(page["url"])
+    await billing_client.stripe_process.complete_checkout(page["url"])
     await billing_client.apply_events()
     assert (await billing_client.get("/balance"))["buckets"]["purchased"]["amount"] == 1000
     assert (await billing_client.post("/packs/checkout", {"pack": "small", "quantity": 2, "success_url": PAID})).json()[
@@ -78,7 +78,7 @@ async def test_packs_are_paid_together_and_stay(billing_client: BillingClient) -
 
 async def test_a_declined_card_buys_nothing(billing_client: BillingClient) -> None:
     page = await billing_client.open_checkout("pro")
-    answer = await billing_client.local.web.post(page["url"], data={"card": DECLINED})
+    answer = await billing_client.stripe_process.http_client.post(page["url"], data={"card": DECLINED})
     assert answer.status_code == 200
     assert (await billing_client.apply_events())["plan"] == "free"
     assert (await billing_client.open_checkout("pro"))["url"] == page["url"]
@@ -87,7 +87,7 @@ async def test_a_declined_card_buys_nothing(billing_client: BillingClient) -> No
 async def test_the_portal_opens(billing_client: BillingClient) -> None:
     answer = await billing_client.post("/portal", {"return_url": "http://localhost:3000/account"})
     assert answer.status_code == 200, answer.text
-    assert (await billing_client.local.web.get(answer.json()["url"])).status_code == 200
+    assert (await billing_client.stripe_process.http_client.get(answer.json()["url"])).status_code == 200
 
 
 async def test_a_repeated_key_opens_another_portal(billing_client: BillingClient) -> None:

@@ -13,8 +13,8 @@ async def test_equal_requests_share_a_page_and_another_closes_it(billing_client:
     assert again == first
     other = await billing_client.open_checkout("pro")
     assert other["id"] != first["id"]
-    assert (await billing_client.local.web.get(first["url"])).status_code == 410
-    assert (await billing_client.local.web.get(other["url"])).status_code == 200
+    assert (await billing_client.stripe_process.http_client.get(first["url"])).status_code == 410
+    assert (await billing_client.stripe_process.http_client.get(other["url"])).status_code == 200
     assert (await billing_client.open_checkout("pro", cancel_url="https://example.org/back"))["id"] != other["id"]
 
 
@@ -32,7 +32,9 @@ async def test_concurrent_equal_requests_get_one_customer_and_one_page(billing_c
     answers = await asyncio.gather(*(billing_client.open_checkout("plus") for _ in range(12)))
     assert len({answer["url"] for answer in answers}) == 1
     assert len(await billing_client.list_objects("/v1/checkout/sessions")) == 1
-    customers = await billing_client.local.call_stripe("GET", "/v1/customers", email=billing_client.person.email)
+    customers = await billing_client.stripe_process.call_stripe(
+        "GET", "/v1/customers", email=billing_client.person.email
+    )
     assert len(customers["data"]) == 1
 
 
@@ -44,8 +46,8 @@ async def test_concurrent_different_requests_leave_one_page_open(billing_client:
 
 
 async def test_a_page_that_stripe_refuses_does_not_block_the_next(isolated_client: BillingClient) -> None:
-    [price] = (await reads.list_prices(isolated_client.local.stripe, ["kinora_pro_v1"])).values()
-    await isolated_client.local.call_stripe("POST", f"/v1/prices/{price.id}", active="false")
+    [price] = (await reads.list_prices(isolated_client.stripe_process.stripe, ["kinora_pro_v1"])).values()
+    await isolated_client.stripe_process.call_stripe("POST", f"/v1/prices/{price.id}", active="false")
     assert problem_code(await isolated_client.post("/checkout", {"plan": "pro", "success_url": PAID})) == (
         500,
         "payments_refused",

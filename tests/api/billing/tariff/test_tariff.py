@@ -72,7 +72,7 @@ WRONG = {
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def tariff_file(tmp_path: Path) -> Path:
     """An operator's tariff, the same as ours to begin with."""
     path = tmp_path / "tariff.toml"
     path.write_text(OWN)
@@ -80,13 +80,13 @@ def own(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("old", "new", "said"), WRONG.values(), ids=WRONG)
-def test_invalid_tariffs_are_refused_with_a_sentence(own: Path, old: str, new: str, said: str) -> None:
+def test_invalid_tariffs_are_refused_with_a_sentence(tariff_file: Path, old: str, new: str, said: str) -> None:
     assert old in OWN
-    own.write_text(OWN.replace(old, new))
+    tariff_file.write_text(OWN.replace(old, new))
     with pytest.raises(TariffError) as refused:
-        tariff.load_tariff(own)
+        tariff.load_tariff(tariff_file)
     assert said in str(refused.value)
-    assert str(own) in str(refused.value)
+    assert str(tariff_file) in str(refused.value)
     assert str(refused.value).endswith(".")
 
 
@@ -103,9 +103,9 @@ def test_the_default_tariff_offers_the_documented_plans() -> None:
     ]
 
 
-def test_people_keep_the_version_they_bought(own: Path) -> None:
-    own.write_text(OWN.replace("[[packs]]", TWO_VERSIONS + "\n[[packs]]", 1))
-    sold = tariff.load_tariff(own)
+def test_people_keep_the_version_they_bought(tariff_file: Path) -> None:
+    tariff_file.write_text(OWN.replace("[[packs]]", TWO_VERSIONS + "\n[[packs]]", 1))
+    sold = tariff.load_tariff(tariff_file)
     assert sold.find_plan("plus").version == 2
     assert (sold.find_plan("plus", 1), sold.find_plan("plus", 2).amount) == (TARIFF.find_plan("plus"), 1_299)
     assert [(plan.name, plan.version) for plan in sold.offered_plans()] == [("free", 1), ("plus", 2), ("pro", 1)]
@@ -137,20 +137,20 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         tariff.load_tariff(tmp_path / "nowhere.toml")
 
 
-def test_every_child_reads_the_same_file(own: Path) -> None:
-    read = Settings.from_env({"KINORA_TARIFF": str(own), "KINORA_SECRET": "sixteen letters.."})
-    assert read.tariff == own
+def test_every_child_reads_the_same_file(tariff_file: Path) -> None:
+    read = Settings.from_env({"KINORA_TARIFF": str(tariff_file), "KINORA_SECRET": "sixteen letters.."})
+    assert read.tariff == tariff_file
     assert Settings.from_env(read.to_environment()) == read
     assert Settings.from_env(replace(read, tariff=None).to_environment()).tariff is None
 
 
 @pytest.mark.parametrize("command", ["up", "serve", "worker"])
 def test_nothing_starts_with_a_tariff_that_will_not_do(
-    own: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tariff_file: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own.write_text(OWN.replace("turbo = 1", "turbo = 3"))
+    tariff_file.write_text(OWN.replace("turbo = 1", "turbo = 3"))
     servers = {"DATABASE_URL": "postgresql://nobody", "REDIS_URL": "redis://nobody"}
-    for name, value in {"KINORA_TARIFF": str(own), "KINORA_SECRET": "sixteen letters..", **servers}.items():
+    for name, value in {"KINORA_TARIFF": str(tariff_file), "KINORA_SECRET": "sixteen letters..", **servers}.items():
         monkeypatch.setenv(name, value)
     assert cli.main([command]) == 1
     assert "full quality must not cost less" in capsys.readouterr().err
@@ -167,9 +167,9 @@ async def test_the_doctor_reports_versions_that_users_have_and_the_tariff_lacks(
     assert (finding.grade, "no version 7 of the plan plus" in finding.sentence) == ("lack", True)
 
 
-def test_the_doctor_reads_it(own: Path) -> None:
-    named = Settings(tariff=own)
+def test_the_doctor_reads_it(tariff_file: Path) -> None:
+    named = Settings(tariff=tariff_file)
     assert asyncio.run(doctor._check_tariff(named)).grade == "ok"
-    own.write_text(OWN.replace("turbo = 1", "turbo = 3"))
+    tariff_file.write_text(OWN.replace("turbo = 1", "turbo = 3"))
     finding = asyncio.run(doctor._check_tariff(named))
     assert (finding.grade, "full quality" in finding.sentence) == ("lack", True)

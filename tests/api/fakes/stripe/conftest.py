@@ -15,9 +15,9 @@ from tests.support.webhook_receiver import WebhookReceiver, run_receiver
 
 
 @pytest.fixture(scope="session")
-async def process(folder: Path) -> AsyncIterator[FakeStripe]:
+async def process(session_folder: Path) -> AsyncIterator[FakeStripe]:
     with supervisor.open_listener("127.0.0.1", 0) as listener:
-        child = await start_fake_stripe(listener, ":memory:", folder / "fake_stripe.log")
+        child = await start_fake_stripe(listener, ":memory:", session_folder / "fake_stripe.log")
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await wait_until_ready(url, child)
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:

@@ -47,7 +47,7 @@ TINY = TrainingConfig(
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def work_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work folder in which every stage up to the transformer has run."""
     folder = tmp_path_factory.mktemp("work")
     TINY.write(folder)
@@ -62,13 +62,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def batches(work: Path) -> list[LatentBatch]:
-    library, rng = LatentDataset(work), np.random.default_rng(0)
+def batches(work_folder: Path) -> list[LatentBatch]:
+    library, rng = LatentDataset(work_folder), np.random.default_rng(0)
     return [library.draw_batch(rng) for _ in range(60)]
 
 
-def test_a_trained_folder_makes_a_clip(work: Path, tmp_path: Path) -> None:
-    train.export_weights(work, tmp_path / "weights")
+def test_a_trained_folder_makes_a_clip(work_folder: Path, tmp_path: Path) -> None:
+    train.export_weights(work_folder, tmp_path / "weights")
     engine = Engine(EngineConfig(weights={DEFAULT_MODEL: str(tmp_path / "weights")}, threads=1))
     request = Request(DEFAULT_MODEL, "a red ball moves left", 160, 96, 1.0, seed=1, steps=1)
     *_, last = engine.run(request, tmp_path / "out", lambda: False)
@@ -76,19 +76,19 @@ def test_a_trained_folder_makes_a_clip(work: Path, tmp_path: Path) -> None:
     assert last.result.frames == 8
 
 
-def test_stages_go_on_where_they_stopped(work: Path) -> None:
+def test_stages_go_on_where_they_stopped(work_folder: Path) -> None:
     plain = partial(train_transformer.train_transformer, compiled=False)
     for stage, file in ((train_vae.train_vae, "vae.pt"), (plain, "transformer.pt")):
-        before = torch.load(work / file)
-        stage(work, before["spent"] / 60 + A_MOMENT)
-        after = torch.load(work / file)
+        before = torch.load(work_folder / file)
+        stage(work_folder, before["spent"] / 60 + A_MOMENT)
+        after = torch.load(work_folder / file)
         assert after["optimiser"]["steps"] > before["optimiser"]["steps"]
         assert after["spent"] > before["spent"]
 
 
-def test_what_ships_can_be_taken_apart_and_trained_on(work: Path, tmp_path: Path) -> None:
-    train_turbo.train_adapter(work, A_MOMENT, compiled=False)
-    train.export_weights(work, tmp_path / "shipped")
+def test_what_ships_can_be_taken_apart_and_trained_on(work_folder: Path, tmp_path: Path) -> None:
+    train_turbo.train_adapter(work_folder, A_MOMENT, compiled=False)
+    train.export_weights(work_folder, tmp_path / "shipped")
     again = tmp_path / "again"
     again.mkdir()
     TINY.write(again)
@@ -102,31 +102,31 @@ def test_what_ships_can_be_taken_apart_and_trained_on(work: Path, tmp_path: Path
         assert file.read_bytes() == (folder / file.name).read_bytes(), file
     with pytest.raises(ValueError, match=r"holds transformer\.pt, turbo\.pt, vae\.pt already"):
         unpack.unpack_weights(again, tmp_path / "shipped")
-    (again / "latents").symlink_to(work / "latents")
+    (again / "latents").symlink_to(work_folder / "latents")
     train_transformer.train_transformer(again, A_MOMENT, compiled=False)
     assert torch.load(again / "transformer.pt")["optimiser"]["steps"] >= 1
 
 
-def test_weights_of_another_size_are_not_taken_apart(work: Path, tmp_path: Path) -> None:
-    train.export_weights(work, tmp_path / "shipped")
+def test_weights_of_another_size_are_not_taken_apart(work_folder: Path, tmp_path: Path) -> None:
+    train.export_weights(work_folder, tmp_path / "shipped")
     TrainingConfig.write(SMALL, tmp_path)
     with pytest.raises(ValueError, match="another recipe"):
         unpack.unpack_weights(tmp_path, tmp_path / "shipped")
 
 
-def test_turbo_ships_with_the_transformer_it_was_learnt_from(work: Path, tmp_path: Path) -> None:
-    train_turbo.train_adapter(work, A_MOMENT, compiled=False)
-    train.export_weights(work, tmp_path)
+def test_turbo_ships_with_the_transformer_it_was_learnt_from(work_folder: Path, tmp_path: Path) -> None:
+    train_turbo.train_adapter(work_folder, A_MOMENT, compiled=False)
+    train.export_weights(work_folder, tmp_path)
     mini = find_model(DEFAULT_MODEL)
     assert locate_weights(mini, EngineConfig(weights={DEFAULT_MODEL: str(tmp_path)})).adapters == {
         mini.sampling["turbo"].adapter
     }
 
 
-def test_the_decoder_stage_leaves_every_latent_as_it_is(work: Path) -> None:
-    before = train_vae.load_vae(work)
-    train_vae.train_vae(work, A_MOMENT, decoder_only=True)
-    after = train_vae.load_vae(work)
+def test_the_decoder_stage_leaves_every_latent_as_it_is(work_folder: Path) -> None:
+    before = train_vae.load_vae(work_folder)
+    train_vae.train_vae(work_folder, A_MOMENT, decoder_only=True)
+    after = train_vae.load_vae(work_folder)
     video = torch.randn(1, 3, 9, 32, 32)
     with torch.no_grad():
         assert torch.equal(before.encode(video).latent_dist.mean, after.encode(video).latent_dist.mean)
@@ -183,16 +183,16 @@ def test_something_is_always_left_to_denoise(batches: list[LatentBatch]) -> None
     assert all((~batch.is_given).any(dim=1).all() for batch in batches)
 
 
-def test_clips_that_begin_in_the_middle_are_never_learnt_without_their_beginning(work: Path) -> None:
-    library = LatentDataset(work)
+def test_clips_that_begin_in_the_middle_are_never_learnt_without_their_beginning(work_folder: Path) -> None:
+    library = LatentDataset(work_folder)
     library.shards = {name: shard for name, shard in library.shards.items() if shard.beginning != "first"}
     assert {shard.beginning for shard in library.shards.values()} == {"later", "turned", "returning"}
     rng = np.random.default_rng(1)
     assert all((library.draw_batch(rng).ceiling < 1).any() for _ in range(40))
 
 
-def test_what_leads_from_one_moment_to_another_is_learnt_between_its_two_ends(work: Path) -> None:
-    library, rng = LatentDataset(work), np.random.default_rng(2)
+def test_what_leads_from_one_moment_to_another_is_learnt_between_its_two_ends(work_folder: Path) -> None:
+    library, rng = LatentDataset(work_folder), np.random.default_rng(2)
     library.shards = {n: shard for n, shard in library.shards.items() if shard.beginning == "returning"}
     assert library.shards
     for _ in range(10):
@@ -203,8 +203,8 @@ def test_what_leads_from_one_moment_to_another_is_learnt_between_its_two_ends(wo
         assert given in [[True] * front + [False] * (6 - front - behind) + [True] * behind for front, behind in ends]
 
 
-def test_what_is_given_takes_every_form_an_operation_needs(work: Path) -> None:
-    library, rng = LatentDataset(work), np.random.default_rng(2)
+def test_what_is_given_takes_every_form_an_operation_needs(work_folder: Path) -> None:
+    library, rng = LatentDataset(work_folder), np.random.default_rng(2)
     seen: set[str | tuple[bool, bool]] = set()
     for batch in (library.draw_batch(rng) for _ in range(400)):
         assert all(torch.equal(row, batch.ceiling[0]) for row in batch.ceiling)
@@ -240,10 +240,10 @@ def test_many_lessons_are_nearly_all_noise_and_no_level_is_unknown() -> None:
     assert all(((levels > at) & (levels < at + 0.1)).any() for at in np.arange(0, 1, 0.1))
 
 
-def test_no_loss_counts_what_was_given(work: Path, batches: list[LatentBatch]) -> None:
+def test_no_loss_counts_what_was_given(work_folder: Path, batches: list[LatentBatch]) -> None:
     batch = next(each for each in batches if each.is_given.any())
-    student = train_transformer.TransformerWithProbe(train_transformer.load_transformer(work)[0])
-    text, mask = CaptionEncoder(work).encode_texts(["a red ball"] * len(batch.scenes))
+    student = train_transformer.TransformerWithProbe(train_transformer.load_transformer(work_folder)[0])
+    text, mask = CaptionEncoder(work_folder).encode_texts(["a red ball"] * len(batch.scenes))
     level = torch.full((len(batch.scenes),), 0.5)
 
     def loss() -> list[float]:
@@ -257,13 +257,13 @@ def test_no_loss_counts_what_was_given(work: Path, batches: list[LatentBatch]) -
     assert loss() != pytest.approx(before)
 
 
-def test_captions_are_dropped_now_and_then(work: Path) -> None:
+def test_captions_are_dropped_now_and_then(work_folder: Path) -> None:
     rng = np.random.default_rng(0)
     scene = random_scene(rng)
     said = [CaptionEncoder._random_caption(scene, rng) for _ in range(300)]
     assert 10 < said.count("") < 50
     assert len(set(said)) > 100
-    assert work.exists()
+    assert work_folder.exists()
 
 
 def test_orthogonal_updates_have_singular_values_near_one() -> None:
