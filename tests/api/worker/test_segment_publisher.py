@@ -1,4 +1,4 @@
-"""Previews: visible to the owner until a segment covers them or the video ends."""
+"""Segments are listed in order once stored; previews are visible until a segment covers them or the video ends."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 from api.http.state import AppState
 from api.sql.leases import ClaimedGeneration
+from api.storage.local import Storage, StoredFile
+from api.videos.lifecycle import VideoLifecycle
 from api.worker.segment_publisher import SegmentPublisher
 from tests.api.videos.test_event_stream import following
 from tests.support.generations import claim, create
@@ -113,3 +115,70 @@ async def test_previews_of_a_failed_or_cancelled_video_are_withdrawn(
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, code)
     assert (await get_video(client, account, claimed_job.id))["assets"]["preview"] is None
     assert not await publisher.publish_preview(make_preview(tmp_path, 1.0)), "a late one is not taken"
+
+
+class UnreachableLifecycle:
+    """The lifecycle, except that publishing a segment fails while the database is away."""
+
+    def __init__(self, lifecycle: VideoLifecycle) -> None:
+        self.unreachable = True
+        self._lifecycle = lifecycle
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lifecycle, name)
+
+    async def publish_segment(self, *args: Any) -> bool:
+        if self.unreachable:
+            raise ConnectionError
+        return await self._lifecycle.publish_segment(*args)
+
+
+class LosingStorage(Storage):
+    """Storage that loses the files it should move in."""
+
+    losing = True
+
+    def adopt_file(self, source: Path, key: str) -> StoredFile:
+        if self.losing:
+            source.unlink()
+            raise OSError(key)
+        return super().adopt_file(source, key)
+
+
+async def test_a_segment_that_could_not_be_listed_is_listed_with_the_next(
+    client: httpx.AsyncClient,
+    app_state: AppState,
+    account: Person,
+    claimed_job: ClaimedGeneration,
+    tmp_path: Path,
+) -> None:
+    lifecycle: Any = UnreachableLifecycle(app_state.lifecycle)
+    publisher = SegmentPublisher(claimed_job, REQUEST, lifecycle, app_state.storage)
+    with pytest.raises(ConnectionError):
+        await publisher.publish_segment(make_segment(tmp_path, 0))
+    lifecycle.unreachable = False
+    assert await publisher.publish_segment(make_segment(tmp_path, 1))
+    text = (await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)).text
+    assert [line.partition("?")[0] for line in text.splitlines() if "m4s" in line] == [
+        "stream/1-0.m4s", "stream/1-1.m4s",
+    ]  # fmt: skip
+
+
+async def test_a_segment_that_never_reached_storage_is_never_listed(
+    client: httpx.AsyncClient,
+    app_state: AppState,
+    account: Person,
+    claimed_job: ClaimedGeneration,
+    tmp_path: Path,
+) -> None:
+    storage = LosingStorage(app_state.storage.root)
+    publisher = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, storage)
+    with pytest.raises(OSError, match="latents"):
+        await publisher.publish_segment(make_segment(tmp_path, 0))
+    with pytest.raises(OSError, match="m4s"):
+        await publisher.publish_pending()
+    storage.losing = False
+    with pytest.raises(FileNotFoundError):
+        await publisher.publish_pending()
+    answer = await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)
+    assert answer.json()["error"]["code"] == "not_ready"
