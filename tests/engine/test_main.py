@@ -35,7 +35,7 @@ def run(*arguments: str) -> int:
     return main([*arguments, "--steps", "2", "--device", "cpu", "--threads", "1"])
 
 
-def test_it_writes_the_film_and_says_so(
+def test_it_writes_the_video_and_says_so(
     clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*clip_arguments, "--seed", "7") == 0
@@ -47,7 +47,7 @@ def test_it_writes_the_film_and_says_so(
     assert "seed 7" in said
 
 
-def test_the_pictures_beside_it_come_when_asked_for(clip_arguments: list[str], tmp_path: Path) -> None:
+def test_stills_are_written_on_request(clip_arguments: list[str], tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (10, 10), "red").save(buffer, "PNG")
     (tmp_path / "first.png").write_bytes(buffer.getvalue())
@@ -75,7 +75,7 @@ def test_a_lora_has_a_name_a_source_and_a_weight(text: str, lora: tuple[str, str
     assert build_parser().parse_args(["x", "out.mp4", "--lora", text]).lora == [lora]
 
 
-def test_the_named_seed_makes_the_same_film(clip_arguments: list[str], tmp_path: Path) -> None:
+def test_the_printed_seed_makes_the_same_video(clip_arguments: list[str], tmp_path: Path) -> None:
     made = []
     for _ in range(2):
         assert run(*clip_arguments, "--seed", "7") == 0
@@ -173,7 +173,7 @@ def _read(screen: int) -> bytes:
         return b""
 
 
-def test_a_film_can_be_gone_on_from(clip_arguments: list[str], tmp_path: Path) -> None:
+def test_a_video_can_be_extended(clip_arguments: list[str], tmp_path: Path) -> None:
     assert run(*clip_arguments) == 0
     source = tmp_path / "source.mp4"
     (tmp_path / "out.mp4").rename(source)
@@ -191,7 +191,7 @@ def test_a_film_can_be_gone_on_from(clip_arguments: list[str], tmp_path: Path) -
             assert container.duration == seconds * 1_000_000
 
 
-def test_what_is_no_film_is_refused_before_anything_is_loaded(
+def test_an_invalid_source_video_is_refused_before_anything_is_loaded(
     clip_arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     odd = tmp_path / "odd.mp4"

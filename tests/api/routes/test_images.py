@@ -18,7 +18,7 @@ async def ask(client: httpx.AsyncClient, account: Person, **body: object) -> htt
     return await client.post("/v1/images/generations", json=ASK | body, headers=account.headers)
 
 
-async def test_a_picture_costs_one_credit_and_is_told_from_a_film(
+async def test_an_image_costs_one_credit_and_is_distinguished_from_a_video(
     client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
     app.state.app_state = with_image_wait(app_state, 0.0)
@@ -51,12 +51,12 @@ async def test_a_client_that_asks_again_hears_what_became_of_the_first(
     assert len((await client.get("/v1/videos", headers=account.headers)).json()["data"]) == 2
 
 
-async def test_a_picture_has_no_length(client: httpx.AsyncClient, account: Person) -> None:
+async def test_an_image_has_no_length(client: httpx.AsyncClient, account: Person) -> None:
     answer = await ask(client, account, seconds=4)
     assert (answer.status_code, answer.json()["param"]) == (422, "seconds")
 
 
-async def test_an_answer_kept_by_an_earlier_version_still_finds_its_pictures(
+async def test_an_answer_stored_by_an_earlier_version_still_finds_its_images(
     client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
     """An object that has gained fields since must not keep a client from what it paid for."""

@@ -80,7 +80,7 @@ async def test_what_a_model_cannot_do_is_refused_at_submit_by_its_name(
     assert await available(client, account) == before
 
 
-async def test_a_picture_in_the_middle_is_refused_where_a_model_takes_the_ends_only(
+async def test_an_image_in_the_middle_is_refused_where_a_model_takes_the_ends_only(
     client: httpx.AsyncClient, account: Person
 ) -> None:
     body = {
@@ -119,7 +119,7 @@ async def preset_request(client: httpx.AsyncClient, account: Person) -> dict[str
     ("model", "path"),
     [("wan2.1-t2v-1.3b", "videos"), ("z-image-turbo", "images/generations")],
 )
-async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loosely(
+async def test_a_preset_s_image_is_refused_where_a_model_cannot_follow_it_loosely(
     client: httpx.AsyncClient, account: Person, preset_request: dict[str, Any], model: str, path: str
 ) -> None:
     before = await available(client, account)
@@ -131,7 +131,7 @@ async def test_a_style_s_picture_is_refused_where_a_model_cannot_follow_it_loose
     assert await available(client, account) == before
 
 
-async def test_an_estimate_says_that_a_style_s_picture_is_refused(
+async def test_an_estimate_says_that_a_preset_s_image_is_refused(
     client: httpx.AsyncClient, account: Person, preset_request: dict[str, Any]
 ) -> None:
     body = preset_request | {"model": "wan2.1-t2v-1.3b"}
@@ -141,7 +141,7 @@ async def test_an_estimate_says_that_a_style_s_picture_is_refused(
     assert able["refusals"] == []
 
 
-async def test_a_clip_with_a_beginning_of_its_own_needs_no_style_s_picture(
+async def test_a_clip_with_a_first_frame_of_its_own_needs_no_preset_image(
     client: httpx.AsyncClient, account: Person, preset_request: dict[str, Any]
 ) -> None:
     body = preset_request | {"seconds": 4, "model": "wan2.2-i2v-a14b"}

@@ -88,7 +88,7 @@ async def test_a_script_written_for_openai_runs_here(backend_url: str, api_key: 
             await client.videos.retrieve(video.id)
 
 
-async def test_pictures_come_as_openais_do(backend_url: str, api_key: str) -> None:
+async def test_images_come_as_openais_do(backend_url: str, api_key: str) -> None:
     async with AsyncOpenAI(base_url=f"{backend_url}/v1", api_key=api_key, max_retries=0) as client:
         inline = await client.images.generate(prompt=PROMPT, n=2, response_format="b64_json")
         assert inline.data is not None

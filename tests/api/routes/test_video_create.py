@@ -50,7 +50,7 @@ from tests.support.video_requests import available, claim, create, finished, png
         ("loops", {"video": "{}", "length": "short"}, operations.Loop("short"), "4", 2),
     ],
 )
-async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
+async def test_each_operation_is_queued_with_its_source_video_and_costs_what_it_makes(
     client: httpx.AsyncClient,
     app_state: AppState,
     account: Person,
@@ -78,7 +78,7 @@ async def test_each_operation_is_queued_with_its_film_and_costs_what_it_makes(
     assert {film.seconds for film in films} == {4.0}
 
 
-async def test_a_storyboard_lays_prompts_pictures_and_films_on_one_timeline(
+async def test_a_storyboard_places_prompts_images_and_videos_on_one_timeline(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     source = await finished(client, app_state, account, seconds=2)
@@ -170,7 +170,7 @@ async def test_input_reference_is_the_first_frame(client: httpx.AsyncClient, acc
     assert (answer.status_code, answer.json()["param"]) == (422, "first_frame")
 
 
-async def test_a_storyboard_of_films_alone_begins_with_the_clips_own_words(
+async def test_a_storyboard_of_videos_alone_begins_with_the_clip_s_own_prompt(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     source = await finished(client, app_state, account, seconds=2)

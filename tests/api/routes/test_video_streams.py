@@ -58,7 +58,7 @@ async def test_players_may_look_before_they_read(
     assert missing.status_code == 404
 
 
-async def test_a_piece_is_sent_in_parts_and_kept_by_caches(
+async def test_a_segment_is_sent_in_ranges_and_kept_by_caches(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(

@@ -56,7 +56,7 @@ async def test_a_stream_ends_after_a_day(
     assert (answer.status_code, "/content" in answer.json()["detail"]) == (410, False)
 
 
-async def test_a_picture_has_no_stream_and_says_where_it_is(
+async def test_an_image_has_no_stream_and_says_where_it_is(
     client: httpx.AsyncClient, app_state: AppState, account: Person, app: Litestar
 ) -> None:
     app.state.app_state = with_image_wait(app_state, 0.0)
@@ -107,7 +107,7 @@ async def test_an_update_takes_back_streams_that_were_never_kept(
     assert {row["id"] == claimed_job.id: row["published_seconds"] for row in rows} == {True: 4, False: 0}
 
 
-async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
+async def test_a_cancelled_clip_names_its_stream_only_while_its_segments_are_kept(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
     await SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage).publish_segment(
@@ -123,7 +123,7 @@ async def test_a_cancelled_clip_names_its_stream_only_while_its_pieces_are_kept(
     assert (await get_video(client, account, claimed_job.id))["assets"]["stream"] is None
 
 
-async def test_a_clip_cancelled_before_its_first_piece_says_so_to_who_would_watch_it(
+async def test_a_stream_cancelled_before_its_first_segment_is_answered_so(
     client: httpx.AsyncClient, account: Person, claimed_job: ClaimedGeneration
 ) -> None:
     await client.post(f"/v1/videos/{claimed_job.id}/cancel", headers=account.headers)

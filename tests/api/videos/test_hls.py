@@ -117,7 +117,7 @@ async def test_an_attempt_that_had_to_begin_anew_appends_the_rest_and_says_so(
     ]  # fmt: skip
 
 
-async def test_pieces_cut_otherwise_leave_no_hole(
+async def test_segments_cut_otherwise_leave_no_hole(
     client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
     first = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)

@@ -14,7 +14,7 @@ from tests.support.users import Person
 from tests.support.video_requests import PROMPT, available, create, png
 
 
-async def test_a_picture_is_kept_without_its_metadata(
+async def test_an_image_is_kept_without_its_metadata(
     client: httpx.AsyncClient, account: Person, app_state: AppState
 ) -> None:
     drawn = io.BytesIO()
@@ -70,7 +70,7 @@ async def test_a_photo_is_turned_as_the_camera_was_held(
     ],
     ids=["empty", "text", "gif", "cut short", "too many pixels", "too many bytes"],
 )
-async def test_a_hostile_picture_is_refused(
+async def test_a_hostile_image_is_refused(
     client: httpx.AsyncClient, account: Person, content: bytes, status: int
 ) -> None:
     answer = await client.post(

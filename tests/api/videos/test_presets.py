@@ -50,7 +50,9 @@ async def test_a_style_reaches_every_card(client: httpx.AsyncClient, app_state: 
     assert [card.prompt for card in claimed_job.operation.cards] == [f"a red ball. {words}", f"a blue boat. {words}"]
 
 
-async def test_ones_own_preset_with_a_picture(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
+async def test_a_user_s_own_preset_with_an_image(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     answer = await client.post(
         "/v1/presets", data=BRAND, files={"image": ("a.png", png(), "image/png")}, headers=account.headers
     )

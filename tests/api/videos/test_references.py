@@ -11,7 +11,7 @@ from tests.support.users import Person, sign_up
 from tests.support.video_requests import claim, create, finished, png, post
 
 
-async def test_a_clip_keeps_its_film_when_the_source_goes(
+async def test_a_clip_keeps_its_source_video_when_the_original_is_deleted(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     source = await finished(client, app_state, account)
@@ -40,7 +40,7 @@ async def test_a_repetition_is_answered_when_the_source_is_gone(
     assert (await client.post(**ask)).content == first.content
 
 
-async def test_a_film_that_is_not_there_is_refused_by_its_field(
+async def test_a_missing_source_video_is_refused_by_its_field(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     stranger = await sign_up(client)
@@ -54,7 +54,9 @@ async def test_a_film_that_is_not_there_is_refused_by_its_field(
     assert (remix.status_code, remix.json()["param"]) == (404, "video")
 
 
-async def test_a_picture_is_no_film(client: httpx.AsyncClient, app_state: AppState, account: Person) -> None:
+async def test_an_image_is_refused_as_a_source_video(
+    client: httpx.AsyncClient, app_state: AppState, account: Person
+) -> None:
     source = await finished(client, app_state, account)
     async with app_state.pool.acquire() as db:
         await db.execute("UPDATE generations SET kind = 'image', seconds = 0 WHERE id = $1", source)
@@ -73,7 +75,7 @@ async def test_what_cannot_be_paid_leaves_no_files(
     assert not list((app_state.storage.root / "inputs").iterdir())
 
 
-async def test_variations_share_the_bytes_of_their_picture(
+async def test_variations_share_the_bytes_of_their_image(
     client: httpx.AsyncClient, app_state: AppState, account: Person
 ) -> None:
     files = {"first_frame": ("a.png", png(), "image/png")}

@@ -67,7 +67,7 @@ class LessGuided(pipelines.PipelineComparison):
 
 
 @pytest.mark.parametrize("case", pipelines.CASES, ids=lambda case: case.name)
-def test_another_film_stops_the_measurement(bench_weights: BenchWeights, case: pipelines.PipelineCase) -> None:
+def test_a_different_video_stops_the_measurement(bench_weights: BenchWeights, case: pipelines.PipelineCase) -> None:
     with pytest.raises(AssertionError, match="differ by up to"):
         pipelines.compare_case(LessGuided(engine_clips.load_modules(bench_weights), case), turns=1)
 

@@ -62,7 +62,7 @@ def test_a_portrait_is_denoised_upright() -> None:
 
 
 @given(st.sampled_from(sorted(MODELS)), st.integers(16, 4000), st.integers(16, 4000), st.sampled_from([320, 720, 1080]))
-def test_a_film_sent_in_gets_the_offered_size_most_like_it(name: str, width: int, height: int, most: int) -> None:
+def test_an_uploaded_video_gets_the_offered_size_most_like_it(name: str, width: int, height: int, most: int) -> None:
     model = registry.find_model(name)
     size = registry.nearest_size(model, width, height, most)
     assert size in model.sizes

@@ -41,7 +41,7 @@ def test_a_still_and_the_longest_clip_are_fine() -> None:
 @pytest.mark.parametrize(
     ("frame", "strength", "limit"), [(120, 1.0, "frame -1..119"), (-2, 1.0, "frame -1..119"), (0, 1.5, "strength 0..1")]
 )
-def test_a_picture_outside_the_clip_is_a_problem(frame: int, strength: float, limit: str) -> None:
+def test_an_image_outside_the_clip_is_a_problem(frame: int, strength: float, limit: str) -> None:
     model = find_model("ltx-video-2b-0.9.5")
     (problem,) = check_clip(model, 768, 512, 5, conditions=(ImageCondition(b"", frame, strength),))
     assert (problem.field, problem.limit) == ("conditions", limit)
@@ -94,13 +94,13 @@ def test_what_a_family_cannot_do_is_refused_by_name(
     assert name in problem.message
 
 
-def test_pictures_at_both_ends_are_fine_where_a_model_takes_them() -> None:
+def test_images_at_both_ends_are_allowed_where_a_model_takes_them() -> None:
     ends = (ImageCondition(b"", 0), ImageCondition(b"", 63))
     for name in ("wan2.1-flf2v-14b-720p", "wan2.2-i2v-a14b"):
         assert check_request(Request(name, "x", 832, 480, 4, 1, conditions=ends)) == ()
 
 
-def test_too_many_pictures_are_a_problem() -> None:
+def test_too_many_images_are_a_problem() -> None:
     (problem,) = check_clip(mini, 320, 192, 5, conditions=(ImageCondition(b"", 0),) * 9)
     assert problem.limit == "at most 8"
 

@@ -44,7 +44,7 @@ def test_a_request_becomes_four_files(families_config: EngineConfig, name: str, 
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_seed_and_the_words_reach_the_picture(load_modules: Callable[[str], Modules], name: str) -> None:
+def test_the_seed_and_the_prompt_reach_the_frames(load_modules: Callable[[str], Modules], name: str) -> None:
     modules, request = load_modules(name), make_request(name)
     one = render_frames(modules, request)
     assert len(one) == small_plan(request).frames
@@ -59,7 +59,7 @@ def test_the_seed_and_the_words_reach_the_picture(load_modules: Callable[[str], 
 
 
 @pytest.mark.parametrize("name", IMAGE_MODELS)
-def test_a_picture_reaches_the_frames(load_modules: Callable[[str], Modules], name: str) -> None:
+def test_an_image_condition_reaches_the_frames(load_modules: Callable[[str], Modules], name: str) -> None:
     """Random weights show no picture again; but which one was given must tell, from the first frame on."""
     others = tuple(each for each in make_request(name).conditions if each.frame != 0)
     white, black = (
@@ -72,7 +72,7 @@ def test_a_picture_reaches_the_frames(load_modules: Callable[[str], Modules], na
 
 
 @pytest.mark.parametrize("name", ["wan2.2-i2v-a14b", "ltx-2"])
-def test_a_last_picture_reaches_the_frames(load_modules: Callable[[str], Modules], name: str) -> None:
+def test_a_last_frame_condition_reaches_the_frames(load_modules: Callable[[str], Modules], name: str) -> None:
     first = ImageCondition(encode_image("white"), 0)
     alone = render_frames(load_modules(name), make_request(name, conditions=(first,)))
     ends = render_frames(
@@ -83,7 +83,7 @@ def test_a_last_picture_reaches_the_frames(load_modules: Callable[[str], Modules
 
 @pytest.mark.parametrize("frames", [16, 17, 18, 19, 80])
 @pytest.mark.parametrize("last", [True, False])
-def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
+def test_a_clip_that_ends_on_an_image_ends_where_wan_does(
     load_modules: Callable[[str], Modules], frames: int, *, last: bool
 ) -> None:
     """Otherwise what is denoised beyond its length is left out at its end."""
@@ -104,7 +104,7 @@ def test_a_clip_that_ends_on_a_picture_ends_where_wan_does(
     assert places == list(range(frames)) if not last else max(map(abs, map(sub, places, even))) <= 0.5
 
 
-def test_a_picture_of_ltx_2_lies_at_the_nearest_latent(load_modules: Callable[[str], Modules]) -> None:
+def test_an_image_of_ltx_2_lies_at_the_nearest_latent(load_modules: Callable[[str], Modules]) -> None:
     request = make_request(
         "ltx-2", conditions=tuple(ImageCondition(encode_image("white"), frame) for frame in (0, 4, 6, 17, -1))
     )
@@ -157,7 +157,7 @@ def test_stretches_of_wan_are_bit_for_bit_what_is_decoded_at_once(load_modules: 
         assert torch.equal(torch.cat(stretches), whole[: cut.plan.frames] / 2 + 0.5)
 
 
-def test_a_clip_of_wan_is_published_piece_by_piece(families_config: EngineConfig, tmp_path: Path) -> None:
+def test_a_clip_of_wan_is_published_segment_by_segment(families_config: EngineConfig, tmp_path: Path) -> None:
     request = make_request("wan2.2-ti2v-5b", seconds=3, steps=1)
     segments = [
         event for event in Engine(families_config).run(request, tmp_path, never_cancelled) if isinstance(event, Segment)

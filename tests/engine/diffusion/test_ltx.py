@@ -131,7 +131,7 @@ def test_without_guidance_there_is_no_second_pass(modules: Modules, condition_pi
     [[(0, 1.0)], [(0, 0.6)], [(8, 1.0)], [(0, 1.0), (16, 1.0)], [(0, 0.4), (8, 1.0), (16, 1.0)]],
     ids=["first", "soft first", "within", "first and last", "three"],
 )
-def test_pictures_are_followed_as_the_pipeline_does(
+def test_image_conditions_are_followed_as_the_pipeline_does(
     modules: Modules, condition_pipeline: Any, clip: Request, placed: list[tuple[int, float]]
 ) -> None:
     pictures = [(image((40 * frame % 200, 90, 150)), frame, strength) for frame, strength in placed]

@@ -77,7 +77,7 @@ def test_a_frame_of_the_right_size_is_only_cut() -> None:
     assert torch.equal(fit_to_file(frames, Size(1280, 720)), frames[:, :, 8:728])
 
 
-def test_scaling_keeps_a_flat_picture_flat_and_a_gradient_straight() -> None:
+def test_scaling_keeps_a_flat_image_flat_and_a_gradient_straight() -> None:
     flat = fit_to_file(torch.full((1, 3, 96, 160), 0.3), Size(320, 192))
     torch.testing.assert_close(flat, torch.full((1, 3, 192, 320), 0.3))
     ramp = torch.linspace(0, 1, 160).expand(1, 3, 96, 160)
@@ -86,7 +86,7 @@ def test_scaling_keeps_a_flat_picture_flat_and_a_gradient_straight() -> None:
 
 
 @pytest.mark.parametrize("size", [Size(320, 192), Size(192, 320), Size(256, 256), Size(1280, 720)], ids=str)
-def test_an_uploaded_picture_comes_back_where_it_was(size: Size) -> None:
+def test_an_uploaded_image_comes_back_where_it_was(size: Size) -> None:
     """A frame that copies the picture, fitted to the file, is the picture."""
     made = native_size(MODELS["kinora-mini"], *size)
     pixels = image_to_native(ImageCondition(encoded(gradient(*size)), 0), made, size)
@@ -124,13 +124,13 @@ def test_a_photo_held_sideways_is_turned() -> None:
     [b"", b"not a picture", encoded(gradient(64, 64))[:100], encoded(gradient(64, 64), "GIF")],
     ids=["empty", "text", "cut off", "another kind"],
 )
-def test_what_is_no_picture_is_refused_by_name(data: bytes) -> None:
+def test_an_invalid_image_is_refused_by_name(data: bytes) -> None:
     with pytest.raises(EngineError) as caught:
         image_to_native(ImageCondition(data, 0), Size(160, 96), Size(320, 192))
     assert caught.value.code == "bad_condition"
 
 
-def test_a_picture_that_claims_gigabytes_is_refused_before_it_is_unpacked() -> None:
+def test_an_image_that_claims_gigabytes_is_refused_before_it_is_decoded() -> None:
     header = b"IHDR" + (30_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
     bomb = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
     bomb += (0).to_bytes(4, "big") + b"IDAT" + zlib.crc32(b"IDAT").to_bytes(4, "big")

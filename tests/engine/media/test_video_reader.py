@@ -29,7 +29,7 @@ def test_frames_are_found_by_their_number(tmp_path: Path, first: int, last: int)
     assert greys(VideoReader(8), path, first, last) == list(range(first, last + 1))
 
 
-def test_beyond_its_ends_a_film_stands_still(tmp_path: Path) -> None:
+def test_beyond_its_ends_a_video_stands_still(tmp_path: Path) -> None:
     path = film(tmp_path, 10, 8)
     assert greys(VideoReader(8), path, -2, 1) == [0, 0, 0, 1]
     assert greys(VideoReader(8), path, 8, 12) == [8, 9, 9, 9, 9]
@@ -45,7 +45,7 @@ def test_another_rate_is_read_by_the_clock(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no film at all"])
-def test_what_is_no_film_is_named(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_video_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd.mp4"
     path.write_bytes(content)
     for look in (lambda: VideoReader(8).read_frames(path, 0, 1), lambda: VideoReader(8).count_frames(path)):

@@ -77,7 +77,7 @@ def test_colours_survive(tmp_path: Path) -> None:
     assert np.abs(frame[40, 8].astype(int) - (220, 30, 30)).max() < 12
 
 
-def test_the_pictures_beside_the_film(tmp_path: Path) -> None:
+def test_the_stills_of_a_video(tmp_path: Path) -> None:
     result = filmed(tmp_path, width=640, height=384)
     poster, thumbnail, sheet = map(opened, (result.poster, result.thumbnail, result.spritesheet))
     assert (poster.format, poster.size) == ("JPEG", (640, 384))
@@ -110,7 +110,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_film_with_frames_missing_is_no_film(tmp_path: Path) -> None:
+def test_a_video_with_frames_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught, VideoWriter(tmp_path, 64, 64, 16, 10) as film:
         film.write_frames(next(ball(1, 64, 64)))
     assert caught.value.code == "encode_failed"
@@ -159,7 +159,7 @@ def played(*files: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
         return [(pts * stream.time_base, pixels) for pts, pixels in shown if pts is not None]
 
 
-def test_a_film_can_be_watched_piece_by_piece_while_it_grows(tmp_path: Path) -> None:
+def test_a_video_can_be_watched_segment_by_segment_while_it_grows(tmp_path: Path) -> None:
     pieces = []
     with VideoWriter(tmp_path, 160, 96, 16, 40) as film:
         for index, pixels in enumerate(ball(40, 160, 96)):
@@ -180,7 +180,7 @@ def test_a_film_can_be_watched_piece_by_piece_while_it_grows(tmp_path: Path) -> 
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(one, other, strict=True))
 
 
-def test_a_piece_is_nothing_but_frames(tmp_path: Path) -> None:
+def test_a_segment_is_nothing_but_frames(tmp_path: Path) -> None:
     with VideoWriter(tmp_path, 160, 96, 16, 10) as film:
         for pixels in ball(10, 160, 96):
             film.write_frames(pixels)
@@ -190,7 +190,7 @@ def test_a_piece_is_nothing_but_frames(tmp_path: Path) -> None:
     assert b"mfra" not in piece.file.read_bytes()
 
 
-def test_a_film_that_is_given_up_leaves_no_piece(tmp_path: Path) -> None:
+def test_an_abandoned_video_leaves_no_segment(tmp_path: Path) -> None:
     with contextlib.suppress(KeyboardInterrupt), VideoWriter(tmp_path, 64, 64, 8, 10) as film:
         for pixels in ball(5, 64, 64):
             film.write_frames(pixels)

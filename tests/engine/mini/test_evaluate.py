@@ -39,7 +39,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_a_studio_films_what_the_engine_makes_and_keeps_the_time(clip_generator: ClipGenerator) -> None:
+def test_a_generator_returns_the_engine_s_frames_and_keeps_the_time(clip_generator: ClipGenerator) -> None:
     true = ground_truth(BALL)
     frames = clip_generator.generate("a red ball", 1, conditions=[image_condition(true, 0), image_condition(true, -1)])
     assert frames.shape == (40, 96, 160, 3)

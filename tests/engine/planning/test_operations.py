@@ -34,7 +34,9 @@ def kept(request: Request) -> dict[int, int]:
 
 
 @given(st.integers(2, 160), st.floats(1, 10), st.sampled_from(get_args(Direction)))
-def test_an_extension_is_the_whole_film_and_what_is_new(length: int, seconds: float, direction: Direction) -> None:
+def test_an_extension_is_the_whole_source_video_and_new_frames(
+    length: int, seconds: float, direction: Direction
+) -> None:
     request = operations.extend_clip(ASKED, SourceClip(FILM.video, length), seconds, direction)
     new = round(seconds * FPS)
     assert plan_clip(request).frames == length + new
@@ -92,7 +94,7 @@ def frames_of(request: Request) -> int:
     return made.frames
 
 
-def test_a_late_blend_stays_with_the_first_film_longer() -> None:
+def test_a_late_blend_stays_with_the_first_video_longer() -> None:
     shares = {
         curve: sum(operations.blend_clips(ASKED, FILM, FILM, curve, 5).source_spans[0].strength)
         for curve in BLEND_CURVES
@@ -101,7 +103,7 @@ def test_a_late_blend_stays_with_the_first_film_longer() -> None:
 
 
 @pytest.mark.parametrize("length", get_args(Length))
-def test_a_loop_is_as_long_as_its_film_and_comes_back_to_its_first_frame(length: Length) -> None:
+def test_a_loop_is_as_long_as_its_source_video_and_returns_to_its_first_frame(length: Length) -> None:
     film = replace(FILM, frames=56)
     request = operations.loop_clip(ASKED, film, length)
     made = plan_clip(request)
@@ -115,7 +117,7 @@ def test_a_loop_is_as_long_as_its_film_and_comes_back_to_its_first_frame(length:
     assert last.trail_source == "video"
 
 
-def test_an_edit_changes_the_film_under_every_window() -> None:
+def test_an_edit_changes_the_source_video_under_every_window() -> None:
     made = plan_clip(operations.edit_clip(ASKED, FILM, "mild"))
     assert made.frames == FILM.frames
     for window in made.windows:
@@ -126,7 +128,7 @@ def test_an_edit_changes_the_film_under_every_window() -> None:
         assert window.guides == ()
 
 
-def test_a_short_film_is_not_eaten_up_by_its_loop() -> None:
+def test_a_short_video_is_not_consumed_by_its_loop() -> None:
     request = operations.loop_clip(ASKED, replace(FILM, frames=16), "long")
     assert request.source_spans[0].frames == 8
 

@@ -28,7 +28,7 @@ def test_every_frame_is_shown_once_and_in_order(request: Request) -> None:
 
 
 @given(requests())
-def test_films_that_are_kept_are_where_they_were_laid(request: Request) -> None:
+def test_kept_source_spans_are_where_they_were_placed(request: Request) -> None:
     kept = {
         step.first + past: step.start + past
         for step in shown(plan_clip(request))
@@ -89,7 +89,7 @@ def test_where_prompts_touch_nothing_is_handed_on() -> None:
 
 
 @given(requests())
-def test_what_leads_to_a_film_is_made_from_back_to_front_and_all_else_is_shown_as_it_comes(request: Request) -> None:
+def test_a_gap_before_a_source_video_is_generated_backwards_and_all_others_forwards(request: Request) -> None:
     made = plan_clip(request)
     for index, gap in enumerate(made.gaps):
         steps = [step for step in made.steps if not isinstance(step, CopySpan) and step.gap == index]

@@ -61,7 +61,7 @@ def test_what_is_decoded_has_neighbours_on_both_sides(request: Request) -> None:
 
 
 @given(requests())
-def test_films_beside_a_gap_are_given_where_they_are(request: Request) -> None:
+def test_source_videos_beside_a_gap_are_given_where_they_are(request: Request) -> None:
     made = plan_clip(request)
     rule = made.model.temporal_compression
     for window in made.windows:
@@ -90,7 +90,7 @@ def wrapped(take: SourceSpan, gap: Gap, guide: GuideLatents) -> int:
 
 
 @given(requests(), st.data())
-def test_a_picture_lands_in_the_window_that_makes_its_frame(request: Request, data: st.DataObject) -> None:
+def test_an_image_lands_in_the_window_that_makes_its_frame(request: Request, data: st.DataObject) -> None:
     count = registry.frame_count(registry.find_model(request.model), request.seconds)
     frames = data.draw(st.lists(st.integers(-1, count - 1), min_size=1, max_size=4))
     conditions = tuple(ImageCondition(str(frame).encode(), frame) for frame in frames)
@@ -150,7 +150,7 @@ def test_a_loop_comes_back_to_its_first_frame(request: Request) -> None:
     assert made.model.temporal_compression * last.origin + home.frame == made.frames == gap.last + 1
 
 
-def test_a_remix_starts_every_latent_from_the_film() -> None:
+def test_a_remix_starts_every_latent_from_the_source_video() -> None:
     made = plan_clip(replace(PLAIN, source_spans=(SourceSpan(FILM, 8, 40, 0, (0.5,)),)))
     for window in made.windows:
         (guide,) = window.guides
@@ -158,7 +158,7 @@ def test_a_remix_starts_every_latent_from_the_film() -> None:
         assert (guide.at, guide.start, guide.strengths) == (window.lead, 8 + first, (0.5,) * window.new)
 
 
-def test_a_blend_starts_from_one_film_and_then_from_the_other_never_from_both() -> None:
+def test_a_blend_starts_from_one_video_and_then_from_the_other_never_from_both() -> None:
     takes = (SourceSpan(Path("a"), 0, 40, 0, (0.9, 0.0, 0.0)), SourceSpan(Path("b"), 0, 40, 0, (0.0, 0.0, 0.9)))
     made = plan_clip(replace(PLAIN, source_spans=takes))
     films = [

@@ -53,7 +53,7 @@ def test_a_sentence_becomes_four_files(engine: Engine, request_: Request, tmp_pa
     assert not list(result.video.parent.glob("*" + PART))
 
 
-def test_the_same_seed_makes_the_same_film(engine: Engine, request_: Request, tmp_path: Path) -> None:
+def test_the_same_seed_makes_the_same_video(engine: Engine, request_: Request, tmp_path: Path) -> None:
     for name in ("one", "two"):
         list(engine.run(request_, tmp_path / name, never_cancelled))
     list(engine.run(replace(request_, seed=8), tmp_path / "other", never_cancelled))
@@ -62,7 +62,7 @@ def test_the_same_seed_makes_the_same_film(engine: Engine, request_: Request, tm
     assert one != other
 
 
-def test_the_prompt_and_the_guidance_reach_the_picture(engine: Engine, request_: Request, tmp_path: Path) -> None:
+def test_the_prompt_and_the_guidance_reach_the_frames(engine: Engine, request_: Request, tmp_path: Path) -> None:
     films = {}
     for name, request in {
         "one": request_,
@@ -75,7 +75,7 @@ def test_the_prompt_and_the_guidance_reach_the_picture(engine: Engine, request_:
     assert not any(np.array_equal(films["one"], films[name]) for name in ("prompt", "negative", "guidance"))
 
 
-def test_a_picture_reaches_the_frames(engine: Engine, request_: Request, tmp_path: Path) -> None:
+def test_an_image_condition_reaches_the_frames(engine: Engine, request_: Request, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (320, 192), "white").save(buffer, "PNG")
     for name, conditions in (("with", (ImageCondition(buffer.getvalue(), -1),)), ("without", ())):
@@ -180,7 +180,7 @@ def test_what_cannot_be_made_is_refused_by_name(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_numbers_that_are_no_picture_never_leave(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
+def test_frames_with_invalid_numbers_never_leave(config: EngineConfig, request_: Request, tmp_path: Path) -> None:
     engine = Engine(config)
     list(engine.run(request_, tmp_path / "good", never_cancelled))
     assert engine._loaded_model is not None
@@ -219,7 +219,9 @@ def greys(film: np.ndarray) -> list[float]:
     return [round(float(frame.mean()) / 10) for frame in film]
 
 
-def test_what_is_kept_of_a_film_is_the_film(engine: Engine, request_: Request, source: Path, tmp_path: Path) -> None:
+def test_kept_frames_are_those_of_the_source_video(
+    engine: Engine, request_: Request, source: Path, tmp_path: Path
+) -> None:
     takes = (SourceSpan(source, 0, 8, 0), SourceSpan(source, 16, 8, 24))
     film = made(engine, replace(request_, seconds=4, source_spans=takes), tmp_path)
     assert greys(film[:8]) == list(range(8))
@@ -241,7 +243,7 @@ def test_an_extension_reaches_the_file_in_order(
     assert ends[-1] == 48
 
 
-def test_every_operation_makes_a_film_of_its_length(
+def test_every_operation_makes_a_video_of_its_length(
     engine: Engine, request_: Request, source: Path, tmp_path: Path
 ) -> None:
     clip, other = SourceClip(source, 24), SourceClip(source, 16)

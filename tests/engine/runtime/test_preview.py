@@ -69,7 +69,7 @@ def test_guesses_come_nearer_and_the_last_one_is_what_was_made(modules: Modules)
     assert off[0] > 2 * off[-2] > 0
 
 
-def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path: Path) -> None:
+def test_a_preview_of_invalid_frames_ends_the_job(config: EngineConfig, tmp_path: Path) -> None:
     engine = Engine(config, preview_policy=ALWAYS)
     events(engine, replace(LONG, seconds=1, steps=1), tmp_path / "good")
     assert engine._loaded_model is not None
@@ -80,7 +80,7 @@ def test_a_guess_that_is_no_picture_ends_the_job(config: EngineConfig, tmp_path:
     assert list((tmp_path / "bad").iterdir()) == []
 
 
-def test_a_full_disk_is_named_as_it_is_for_a_film(modules: Modules, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_as_it_is_for_a_video(modules: Modules, tmp_path: Path) -> None:
     """An error without a name would end the engine's process."""
     made = plan_clip(LONG)
     cut, window = ClipState.empty(made), made.windows[0]

@@ -106,7 +106,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_wherever_it_was_cut_off_the_film_is_the_same(
+def test_wherever_it_was_cut_off_the_video_is_the_same(
     engine: Engine, request_: Request, source: Path, tmp_path: Path, name: str
 ) -> None:
     request = kinds(request_, source)[name]
@@ -160,7 +160,7 @@ def test_progress_begins_with_what_is_published_and_never_goes_back(
     assert progress[-1].eta_seconds == pytest.approx(0, abs=1e-6)
 
 
-def test_the_pictures_beside_the_film_show_what_was_published_too(
+def test_the_stills_of_a_resumed_video_show_published_segments_too(
     engine: Engine, request_: Request, tmp_path: Path
 ) -> None:
     segments = published(engine, request_, tmp_path / "whole")

@@ -16,7 +16,7 @@ from engine.types import Request
 MINI = find_model("kinora-mini")
 
 
-def test_a_plan_has_the_same_name_wherever_its_films_lie() -> None:
+def test_a_plan_has_the_same_digest_wherever_its_source_videos_lie() -> None:
     def named(folder: str, **change: object) -> str:
         request = Request("kinora-mini", "a ball", 160, 96, 6, 7)
         request = operations.extend_clip(request, SourceClip(Path(folder) / "0.mp4", 24), 3, "forward")

@@ -14,7 +14,7 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
     return smooth + grain, smooth
 
 
-def test_what_stands_still_goes_on_as_the_film_left_it() -> None:
+def test_a_still_region_continues_as_the_source_video_left_it() -> None:
     true, made = scene()
     frames = made.repeat(FADE_FRAMES + 4, 1, 1, 1)
     mended = Seam(9, true, made).restore_detail(frames, 10)
@@ -45,7 +45,7 @@ def test_an_outline_that_was_lost_is_not_drawn_where_the_thing_no_longer_is() ->
     assert (outline[:MOVING_FADE_FRAMES].diff() < 0).all(), "at first it is there, so that it does not vanish at once"
 
 
-def test_frames_that_lead_to_a_film_meet_it_at_their_end() -> None:
+def test_frames_that_lead_to_a_source_video_meet_it_at_their_end() -> None:
     true, made = scene()
     frames = made.repeat(6, 1, 1, 1)
     mended = Seam(10, true, made).restore_detail(frames, 4)

@@ -107,9 +107,7 @@ def _marks_drawn() -> int:
     return calls.hits + calls.misses
 
 
-def test_what_is_kept_of_a_film_and_what_is_made_beside_it_are_marked(
-    engine: Engine, request_: Request, tmp_path: Path
-) -> None:
+def test_kept_and_generated_frames_are_watermarked(engine: Engine, request_: Request, tmp_path: Path) -> None:
     run(engine, replace(request_, seconds=2), tmp_path / "first")
     film = tmp_path / "first" / "video.mp4"
     run(engine, operations.extend_clip(request_, SourceClip(film, 16), 2, "forward"), tmp_path / "longer")

@@ -18,7 +18,7 @@ def test_what_scaling_overshot_is_clipped_not_wrapped() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_no_picture_are_refused(value: float) -> None:
+def test_frames_with_invalid_numbers_are_refused(value: float) -> None:
     frames = np.full((2, 4, 4, 3), 0.5, np.float32)
     frames[1, 2, 3, 0] = value
     with pytest.raises(EngineError) as caught:

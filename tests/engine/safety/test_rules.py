@@ -33,7 +33,7 @@ def stretch(frames: int, value: int | tuple[int, int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("value", [0, 255, (12, 200, 40)])
-def test_one_flat_colour_is_no_picture(value: int | tuple[int, int, int]) -> None:
+def test_a_frame_of_one_flat_colour_is_refused(value: int | tuple[int, int, int]) -> None:
     frames = stretch(FLAT_FRAMES, value)
     assert check_flat_colour(frames)
     frames[0, 0, 0] = np.where(frames[0, 0, 0] < 255, frames[0, 0, 0] + 1, 254)
@@ -152,7 +152,7 @@ def test_a_refused_stretch_ends_the_job_by_name(config: EngineConfig, request_: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_kept_of_a_film_is_judged_by_the_operator_s_rule_alone(
+def test_kept_frames_are_checked_by_the_operator_s_rule_alone(
     config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     with VideoWriter(tmp_path / "source", 160, 96, 8, 16) as film:
@@ -174,7 +174,7 @@ def test_a_guess_that_is_refused_is_not_shown_and_the_clip_is_made(
     assert not list(tmp_path.glob("preview*"))
 
 
-def test_a_black_film_is_a_named_failure_and_a_black_still_is_not(
+def test_a_black_video_is_a_named_failure_and_a_black_still_is_not(
     config: EngineConfig, request_: Request, tmp_path: Path
 ) -> None:
     engine = Engine(config)

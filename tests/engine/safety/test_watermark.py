@@ -97,7 +97,7 @@ def filmed(frames: Pixels, folder: Path) -> Pixels:
 
 @pytest.mark.parametrize("name", GROUNDS)
 @pytest.mark.parametrize(("width", "height"), [(192, 320), (320, 192), (854, 480), (1280, 720)])
-def test_it_can_be_read_in_a_film(name: str, width: int, height: int, tmp_path: Path) -> None:
+def test_the_watermark_can_be_read_in_a_video(name: str, width: int, height: int, tmp_path: Path) -> None:
     strokes, shade = mark_luminance(filmed(both(name, width, height, 3)[1], tmp_path))
     assert (strokes.mean() + 0.05) / (shade.mean() + 0.05) > 3
     assert np.ptp(strokes.mean(axis=1)) < 0.02, "it does not flicker"
@@ -147,7 +147,7 @@ def test_marking_what_is_marked_changes_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GROUNDS)
-def test_a_film_from_a_film_from_a_film_looks_as_the_first(name: str, tmp_path: Path) -> None:
+def test_a_video_from_a_watermarked_video_looks_as_the_first(name: str, tmp_path: Path) -> None:
     first = shown = filmed(both(name, 320, 192, 3)[1], tmp_path / "0")
     for number in range(1, 4):
         shown = filmed(finish_frames([floats(shown)], marked=True), tmp_path / str(number))

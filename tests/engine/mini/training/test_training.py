@@ -140,7 +140,7 @@ def test_the_command_says_which_stages_there_are(tmp_path: Path) -> None:
     assert "transformer" in told.stderr
 
 
-def test_an_autoencoder_learns_from_clips_and_from_pictures() -> None:
+def test_an_autoencoder_learns_from_clips_and_from_images() -> None:
     clips, pictures = next(vae_dataset.crop_loader(TINY, 0, workers=0))
     assert pictures.video.shape == (2, 3, 1, 32, 32)
     assert clips.video.shape[2] in {9, 17}
