@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import NamedTuple, Self
@@ -91,7 +91,7 @@ class Announcer:
         self._outbox.send_soon("PUBLISH", STOP_CHANNEL, video_id)
 
 
-async def listen_for_stops(redis_url: str) -> AsyncIterator[str]:
+async def listen_for_stops(redis_url: str) -> AsyncGenerator[str, None]:
     """Yield ids of videos to stop, endlessly; nothing while Redis is away."""
     while True:
         with suppress(RedisError, OSError):
