@@ -27,15 +27,15 @@ def directives(answer: httpx.Response) -> dict[str, list[str]]:
 
 
 async def test_a_browser_may_show_media_that_it_opens_directly(
-    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed: ClaimedGeneration, tmp_path: Path
+    client: httpx.AsyncClient, app_state: AppState, account: Person, claimed_job: ClaimedGeneration, tmp_path: Path
 ) -> None:
     """It builds a page around the file, whose only content comes from the file's own address."""
-    publisher = SegmentPublisher(claimed, REQUEST, app_state.lifecycle, app_state.storage)
+    publisher = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
     await publisher.publish_segment(make_segment(tmp_path, 0))
     await publisher.publish_preview(make_preview(tmp_path, 2.0))
     for name in ("stream.m3u8", "stream/1-0.m4s", "preview/1-0.jpg"):
         for method in ("GET", "HEAD"):
-            answer = await client.request(method, f"/v1/videos/{claimed.id}/{name}", headers=account.headers)
+            answer = await client.request(method, f"/v1/videos/{claimed_job.id}/{name}", headers=account.headers)
             policy = directives(answer)
             assert "'self'" in policy["media-src"], name
             assert "'self'" in policy["img-src"], name
