@@ -1,8 +1,8 @@
-"""Ask the engine for clips of what training never saw, and count what they show: `python -m engine.mini.evaluate`.
+"""Generates clips of combinations that training never saw and scores them: `python -m engine.mini.evaluate`.
 
-Prompts are held-out combinations in held-out wordings, in English and French. Beside each figure stands the
-judge's own ceiling, on drawn clips of the same scenes; beside the main ones also chance, the same verdicts
-against other prompts. The main table comes by itself, other sections when asked for.
+Prompts are held-out combinations in held-out wordings, in English and French. Beside each figure stands the judge's own
+ceiling, on drawn clips of the same scenes; beside the main ones also chance, the same verdicts against other prompts.
+The main table is always printed, other sections by option.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLLTXVideo
 
 from engine.catalog.model import Size
 from engine.catalog.registry import DEFAULT_MODEL
 from engine.media.output_file import check_target
-from engine.mini.dataset.renderer import render_clip
 from engine.mini.dataset.scenes import SECONDS
 from engine.mini.evaluation import scores
+from engine.mini.evaluation.autoencoder import (
+    Autoencoder,
+    load_autoencoder,
+    reconstruct_scene,
+    summarise_decibels,
+)
+from engine.mini.evaluation.quality_table import quality_table
 from engine.mini.evaluation.sampling import (
     FRAMES,
     NATIVE,
@@ -38,8 +43,6 @@ from engine.mini.evaluation.sampling import (
     through_codec,
 )
 from engine.mini.evaluation.scores import PAIR, SINGLE, Trial, format_percent
-from engine.mini.training import train_vae
-from engine.mini.training.vae_dataset import to_video
 from engine.runtime.engine import Engine
 from engine.types import EngineConfig
 
@@ -55,34 +58,32 @@ LASTING: Final = ("colour", "shape", "motion", "place", "time of day")
 
 
 class ReportSection(NamedTuple):
-    """Clips for the contact sheet, and what to print."""
+    """Clips for the contact sheet, and the text to print."""
 
     trials: list[Trial]
     text: str
 
 
 def report_single(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
-    """One thing: the main table, by motion, by language, and how the pictures hold up."""
+    """One thing: the main table, by motion, by language, and the quality of the images."""
     trials, ceiling = generated_trials(generator, prompts), ground_truth_trials(prompts, generator.size)
     tables = (
         scores.accuracy_table(trials, ceiling),
         scores.motion_table(trials, ceiling),
         scores.language_table(trials),
     )
-    return ReportSection(
-        trials, "\n\n".join((*tables, scores.image_quality_table(trials, ceiling), generator.pace_summary))
-    )
+    return ReportSection(trials, "\n\n".join((*tables, quality_table(trials, ceiling), generator.pace_summary)))
 
 
 def report_pairs(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
-    """Two things that do the same."""
+    """Two things that move alike."""
     trials = generated_trials(generator, prompts)
     table = scores.accuracy_table(trials, ground_truth_trials(prompts, generator.size), PAIR)
     return ReportSection(trials, f"{table}\n\n{generator.pace_summary}")
 
 
 def report_turbo(full: Sequence[Trial], generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
-    """The few-step version beside the full one, of the same prompts and seeds."""
+    """Turbo beside full quality, with the same prompts and seeds."""
     fast = replace(generator, quality="turbo", seconds=0.0, clips=0)
     trials = generated_trials(fast, prompts)
     return ReportSection(
@@ -95,7 +96,7 @@ def report_turbo(full: Sequence[Trial], generator: ClipGenerator, prompts: Seque
 
 
 def report_conditioned(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
-    """Drawn frames given: how well they come back, and whether the clip goes on from them as asked."""
+    """Drawn frames as conditions: how exactly they are reproduced, and whether the rest follows the prompt."""
     lines = [
         "| given | dB, half are better | at worst | through the codec alone | motion | colour | shape |",
         "|---" * 7 + "|",
@@ -131,7 +132,7 @@ def _worst_psnr(ours: ByteArray, truth: ByteArray, places: tuple[int, ...]) -> f
 
 
 def report_long_clips(generator: ClipGenerator, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
-    """Twenty seconds, judged five by five: is it still the same, and does it still move?"""
+    """Twenty seconds, judged in parts of five: whether thing, scenery and motion last."""
     clips = [generator.generate(prompt.prompt, seed, length=PARTS * SECONDS) for seed, prompt in enumerate(prompts)]
     ground_truths = [ground_truth(prompt, generator.size, PARTS * FRAMES) for prompt in prompts]
     wholes, ideals = (
@@ -148,8 +149,8 @@ def report_long_clips(generator: ClipGenerator, prompts: Sequence[EvaluationProm
 def _accuracy_over_time(
     prompts: Sequence[EvaluationPrompt], clips: Sequence[ByteArray], ground_truths: Sequence[ByteArray]
 ) -> str:
-    """The share right of each part. A thing on its way round through the edges is out of sight for a while: counted
-    are parts in which the drawn clip can be judged.
+    """The share right of each part. A thing that leaves at one edge and returns at the other is out of sight for a
+    while, so only parts in which the drawn clip can be judged count.
     """
     ours, ideal = (
         [_checks_by_part(prompt, clip) for prompt, clip in zip(prompts, some, strict=True)]
@@ -171,9 +172,7 @@ def _accuracy_over_time(
 
 
 def _checks_by_part(prompt: EvaluationPrompt, clip: ByteArray) -> list[dict[str, bool]]:
-    """What is right in each part. What grows does so ever more slowly: after five seconds it may seem to stand
-    still.
-    """
+    """The checks that hold in each part. Growth slows down: after five seconds a growing thing may be judged still."""
     found = []
     for number, part in enumerate(np.split(clip, PARTS)):
         trial = judge_prompt(prompt, part)
@@ -186,37 +185,12 @@ def _checks_by_part(prompt: EvaluationPrompt, clip: ByteArray) -> list[dict[str,
 # --- the autoencoder alone ------------------------------------------------------------------------------
 
 
-def report_autoencoder(folder: Path, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
-    """Drawn clips encoded and decoded: what no transformer can better. `folder` holds weights, or is where
-    training keeps its state.
-    """
-    training = (folder / "vae.pt").exists()
-    coder = train_vae.load_vae(folder) if training else AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
-    trials, decibels = [], []
-    for prompt in prompts:
-        clip = render_clip(prompt.scene)
-        frames, thing = reconstruct_frames(coder, clip.frames), clip.mask > 0.5
-        some = (np.s_[:], thing, np.s_[:1])
-        decibels.append([peak_snr(frames[part], clip.frames[part]) for part in some])
-        trials.append(judge_prompt(prompt, frames[:FRAMES]))
-    ceiling = ground_truth_trials(prompts)
-    whole, things, first = np.mean(decibels, axis=0)
-    spoken = f"PSNR {whole:.1f} dB, of things {things:.1f} dB, of frame 0 {first:.1f} dB"
-    tables = (
-        scores.accuracy_table(trials, ceiling),
-        scores.motion_table(trials, ceiling),
-        scores.image_quality_table(trials, ceiling),
-    )
-    return ReportSection(trials, "\n\n".join((*tables, spoken)))
-
-
-@torch.inference_mode()
-def reconstruct_frames(coder: AutoencoderKLLTXVideo, frames: ByteArray) -> ByteArray:
-    """Frames, uint8 (8 k + 1, height, width, 3), through an autoencoder and back."""
-    video = to_video(frames)[None].to(coder.dtype)
-    back = coder.decode(coder.encode(video).latent_dist.mode()).sample[0].permute(1, 2, 3, 0)
-    pixels: ByteArray = (back.float().clamp(-1, 1) * 127.5 + 128).byte().numpy()
-    return pixels
+def report_autoencoder(coder: Autoencoder, prompts: Sequence[EvaluationPrompt]) -> ReportSection:
+    """Drawn clips encoded and decoded, beside the same clips drawn."""
+    results = [reconstruct_scene(coder, prompt) for prompt in prompts]
+    trials, ceiling = [result.trial for result in results], [result.drawn for result in results]
+    tables = (scores.accuracy_table(trials, ceiling), scores.motion_table(trials, ceiling))
+    return ReportSection(trials, "\n\n".join((*tables, quality_table(trials, ceiling), summarise_decibels(results))))
 
 
 # --- command --------------------------------------------------------------------------------------------
@@ -234,10 +208,13 @@ def main() -> None:
 
 
 def _report_sections(options: argparse.Namespace) -> Iterator[tuple[str, ReportSection]]:
-    """Each section as soon as it is there."""
+    """Each section as soon as it is complete."""
     prompts = held_out_prompts(options.count, options.seed)
     if options.vae:
-        yield "Drawn clips through the autoencoder", report_autoencoder(options.weights or WEIGHTS, prompts)
+        yield (
+            "Drawn clips through the autoencoder",
+            report_autoencoder(load_autoencoder(options.weights or WEIGHTS, options.fps), prompts),
+        )
         return
     weights = {DEFAULT_MODEL: str(options.weights)} if options.weights else {}
     generator = ClipGenerator(
@@ -275,6 +252,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--sheet", type=_parse_target, help="PNG file for the first clips of each section")
     parser.add_argument("--rows", type=int, default=12, help="clips of a section on the contact sheet")
     parser.add_argument("--vae", action="store_true", help="nothing but drawn clips through the autoencoder")
+    parser.add_argument("--fps", type=int, help="frame rate of the clips for --vae (default: as it was trained)")
     for section in ("pairs", "given", "long", "turbo"):
         parser.add_argument(f"--{section}", action="store_true")
     parser.add_argument("--all", action="store_true", help="every section but --vae")

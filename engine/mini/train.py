@@ -2,7 +2,8 @@
 
 The stages, in order: `vae`, `text`, `latents`, `transformer`, then `turbo` (teaches an adapter the same in half the
 steps), `decoder` (sharpens pictures while the rest stays as it is) and `export`. Each goes on where it was stopped,
-and writes one line a minute. `unpack` fills a new work folder with the weights that ship, to go on from those.
+and writes one line a minute. `unpack` fills a new work folder with the weights that ship, to go on from those:
+fitted by surgery where the recipe is larger, and with `--checkpoint` followed by what `pack` has written.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 
 from engine.mini.training import (
+    checkpoint,
     components,
     config,
     encode_latents,
@@ -37,6 +39,14 @@ def export_weights(work: Path, folder: Path) -> None:
     train_turbo.export_adapter(work, folder)
 
 
+def unpack_work(work: Path, weights: Path, folder: Path | None) -> None:
+    """Fill a new work folder with `weights`, and with the checkpoint in `folder` where there is one."""
+    if folder:
+        checkpoint.restore_checkpoint(work, folder, weights)
+    else:
+        unpack.unpack_weights(work, weights)
+
+
 def main() -> None:
     stages = {
         "vae": lambda o: train_vae.train_vae(o.work, o.minutes),
@@ -44,9 +54,10 @@ def main() -> None:
         "latents": lambda o: encode_latents.write_shards(o.work, o.minutes, seed=o.seed),
         "transformer": lambda o: train_transformer.train_transformer(o.work, o.minutes),
         "turbo": lambda o: train_turbo.train_adapter(o.work, o.minutes),
-        "decoder": lambda o: train_vae.train_vae(o.work, o.minutes, rate=0.01, decoder_only=True),
+        "decoder": lambda o: train_vae.train_vae(o.work, o.minutes, train_vae.DECODER),
         "export": lambda o: export_weights(o.work, o.weights),
-        "unpack": lambda o: unpack.unpack_weights(o.work, o.weights),
+        "pack": lambda o: checkpoint.pack_checkpoint(o.work, o.checkpoint),
+        "unpack": lambda o: unpack_work(o.work, o.weights, o.checkpoint),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=stages)
@@ -56,7 +67,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the clips that `latents` draws")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder that `export` writes and `unpack` reads")
+    parser.add_argument("--checkpoint", type=Path, help="folder that `pack` writes and `unpack` reads")
     options = parser.parse_args()
+    if options.stage == "pack" and not options.checkpoint:
+        parser.error("pack needs --checkpoint")
     torch.set_num_threads(options.threads)
     options.work.mkdir(parents=True, exist_ok=True)
     if not (options.work / config.FILE).exists():

@@ -1,4 +1,4 @@
-"""The paths of a scene's things: where each is, and how large, at every frame."""
+"""The paths of a scene's things: position and size at every frame."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from engine.mini.dataset.arrays import FloatArray
 from engine.mini.dataset.scenes import SECONDS, Scene
 
 ThingPath = tuple[FloatArray, FloatArray, FloatArray]
-"""Middle of a thing (x, y in pixels) and its relative size, each [F]."""
+"""Centre of a thing (x, y in pixels) and its relative size, each [F]."""
 
-GROWN: Final = 2.1  # how many times its size a growing thing comes to in the end
+GROWN: Final = 2.1  # relative size that a growing thing approaches
 FADE: Final = 1.0  # seconds in which one time of day gives way to another
 
 
 @dataclass(frozen=True, slots=True)
 class MotionChange:
-    """Up to and including `frame` the things move as `before` says, and only then as their scene does.
+    """Up to and including `frame` the things have the motion `before`, and from then on that of their scene.
 
-    With a `time` it is that time of day until then, and the scene's own comes within `FADE` seconds.
+    With a `time` it is that time of day until then, and the scene's own follows within `FADE` seconds.
     """
 
     before: str
@@ -32,8 +32,8 @@ class MotionChange:
 
 @dataclass(frozen=True, slots=True)
 class MotionReturn:
-    """From frame `leave` to frame `arrive` the things glide to where their motion has them at second `second`, and go
-    on from there. It is what leads the end of a loop to its beginning, and one picture given to another.
+    """From frame `leave` to frame `arrive` the things glide to their position at second `second` of their motion, and
+    go on from there: as from the end of a loop to its beginning, or from one given image to another.
     """
 
     leave: int
@@ -42,10 +42,9 @@ class MotionReturn:
 
 
 def steady_path(scene: Scene, number: int, seconds: FloatArray, width: int, height: int) -> ThingPath:
-    """Middle of a thing (x, y in pixels) and its relative size at each moment.
+    """Centre of a thing (x, y in pixels) and its relative size at each moment.
 
-    A motion never ends: what leaves the picture comes back in from the other side, what grows does so ever
-    more slowly.
+    Motions do not end: a thing that leaves the frame comes back in on the other side, and growth slows down.
     """
     along = seconds / SECONDS
     side = min(width, height)
@@ -102,9 +101,10 @@ def _path_with_glide(
 def _path_with_change(
     scene: Scene, turn: MotionChange, number: int, seconds: FloatArray, width: int, height: int
 ) -> ThingPath:
-    """The path of a thing that does something else from a frame on, without a jump in place or size.
+    """The path of a thing that changes its motion at a frame, without a jump in position or size.
 
-    What moves across or rests goes on from where it is; what bounces or circles is there within a second.
+    Motions across and rest go on from the position at that frame; bouncing and circling reach their own path within a
+    second.
     """
     first, later = seconds[: turn.frame + 1], seconds[turn.frame :] - seconds[turn.frame]
     x, y, scale = steady_path(replace(scene, motion=turn.before), number, first, width, height)
@@ -130,13 +130,13 @@ def _path_with_change(
 
 
 def time_change(turn: MotionChange, frames: int, fps: float) -> FloatArray:
-    """How far the time of day has come to the scene's own in each frame, 0 to 1."""
+    """The share of the scene's own time of day in each frame, 0 to 1."""
     passed: FloatArray = ((np.arange(frames, dtype=np.float32) - turn.frame) / np.float32(FADE * fps)).clip(0, 1)
     return passed
 
 
 def leftward_frames(scene: Scene, turn: MotionChange | MotionReturn | None, frames: int) -> NDArray[np.bool_]:
-    """In which frames the things face left."""
+    """The frames in which the things face left."""
     facing = np.full(frames, scene.motion == "left")
     if isinstance(turn, MotionChange):
         facing[: turn.frame + 1] = turn.before == "left"
@@ -144,13 +144,13 @@ def leftward_frames(scene: Scene, turn: MotionChange | MotionReturn | None, fram
 
 
 def _wrap_around(position: FloatArray, margin: float) -> FloatArray:
-    """Out on one side, in on the other; `margin` is what a thing needs to be out of sight."""
+    """Positions wrapped from one side to the other; `margin` is the distance at which a thing is out of sight."""
     wrapped: FloatArray = (position + margin) % (1 + 2 * margin) - margin
     return wrapped
 
 
 def _keep_apart(scene: Scene, number: int, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Two things keep out of each other's way: the first goes above the second, or to its left."""
+    """Positions that keep two things apart: the first above the second, or to its left."""
     side = 1 if number else -1
     if scene.motion in {"left", "right"}:
         return x, y + side * np.float32(0.255)

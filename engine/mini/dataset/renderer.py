@@ -1,4 +1,4 @@
-"""Renders scenes with numpy: frames, and beside them the truth about where the things are.
+"""Renders scenes with numpy: frames, and the ground truth of where the things are.
 
 Everything is painted from signed distances, so edges are anti-aliased at any size.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.mini.dataset.arrays import ByteArray, FloatArray
 from engine.mini.dataset.motion import MotionChange, MotionReturn, leftward_frames, thing_path, time_change
-from engine.mini.dataset.scenery import DROPS, RAIN_PERIOD, paint_scenery, rain_cover
+from engine.mini.dataset.scenery import DROPS, paint_scenery, rain_cover, rain_period
 from engine.mini.dataset.scenes import FPS, FRAMES, Scene
 from engine.mini.dataset.shapes import REACH, Shade, shape_layers, texel_indices
 
@@ -33,8 +33,8 @@ PAINT: Final[dict[str, tuple[int, int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RenderedClip:
-    """`frames` is uint8 (frames, height, width, 3); `mask` float32 (frames, height, width) is the coverage of
-    the things; `centres` float32 (things, frames, 2) are their middles as shares (x, y) of width and height.
+    """`frames` is uint8 [F, H, W, 3]; `mask` float32 [F, H, W] is the coverage of the things; `centres` float32
+    [things, F, 2] are their centres as shares (x, y) of width and height.
     """
 
     frames: ByteArray
@@ -67,7 +67,7 @@ def render_clip(
         _paint_thing(picture, mask, (thing, colour), x, y, radius, mirrored=leftward_frames(scene, turn, frames))
         centres.append(np.stack([x / width, y / height], axis=1))
     if scene.rain:
-        _paint_rain(picture)
+        _paint_rain(picture, rain_period(fps))
     return RenderedClip(
         frames=(picture + 0.5).clip(0, 255).astype(np.uint8),
         mask=mask,
@@ -76,7 +76,7 @@ def render_clip(
 
 
 def paint_background(scene: Scene, width: int, height: int) -> FloatArray:
-    """The still picture behind the things, float32 (height, width, 3) in 0..255, without the rain."""
+    """The static scenery behind the things, float32 [H, W, 3] in 0..255, without the rain."""
     return paint_scenery(scene.place, scene.time, scene.seed, width, height, clouds=scene.rain)
 
 
@@ -112,15 +112,15 @@ def _paint_thing(
 
 
 def _layer_colour(shade: Shade, colour: str) -> FloatArray:
-    """What a layer is painted with: a colour of its own, or the thing's paint, darker at the rim."""
+    """The colour of a layer: its own, or the thing's paint times a brightness."""
     paint = np.multiply(PAINT[colour], shade) if isinstance(shade, float) else np.array(shade)
     mixed: FloatArray = paint.astype(np.float32)
     return mixed
 
 
-def _paint_rain(picture: FloatArray) -> None:
-    """Slanting streaks before everything, in place; they repeat every four frames, as the latents' rhythm wants."""
+def _paint_rain(picture: FloatArray, period: int) -> None:
+    """Paint slanting streaks over everything, in place; they repeat every `period` frames."""
     frames, height, width, _ = picture.shape
-    cover = rain_cover(width, height)
+    cover = rain_cover(width, height, period)
     for i in range(frames):
-        picture[i] += (np.array(DROPS, np.float32) - picture[i]) * cover[i % RAIN_PERIOD, ..., None]
+        picture[i] += (np.array(DROPS, np.float32) - picture[i]) * cover[i % period, ..., None]

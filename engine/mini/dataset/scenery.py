@@ -1,4 +1,4 @@
-"""What stands behind a thing: a sky for the time of day, and the ground of a place, lit by that sky."""
+"""Paints the scenery behind the things: a sky for the time of day, and the ground of a place, lit by that sky."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ LAMPS: Final = {"day": (255, 244, 186), "sunset": (255, 234, 160), "night": (226
 CLOUDS: Final = {"day": (236, 242, 250), "sunset": (246, 186, 160), "night": (64, 70, 104)}
 STAR: Final[Colour] = (236, 236, 220)
 DROPS: Final[Colour] = (214, 226, 244)
-RAIN_PERIOD: Final = 4  # frames
 PUFFS: Final = ((-0.1, 0.02, 0.06), (0.0, -0.01, 0.085), (0.1, 0.02, 0.065))  # of a cloud: x, y, radius
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Where each pixel is: `x` and `y` (height, width) as shares of the picture."""
+    """The position of each pixel: `x` and `y` [H, W] as shares of width and height."""
 
     x: FloatArray
     y: FloatArray
@@ -40,19 +39,19 @@ class Canvas:
         return float(self.x.shape[1] / self.x.shape[0])
 
     def cover_below(self, ridge: FloatArray | float) -> FloatArray:
-        """Cover of all that lies below a ridge, which is a share of the height, with a soft edge of a pixel."""
+        """Coverage of the area below a ridge, which is a share of the height, with an edge of one pixel."""
         cover: FloatArray = np.clip((self.y - ridge) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
         return cover
 
     def cover_disc(self, x: float, y: float, radius: float) -> FloatArray:
-        """Cover of a disc; its radius is a share of the height."""
+        """Coverage of a disc; its radius is a share of the height."""
         away = np.hypot((self.x - x) * self.aspect_ratio, self.y - y)
         cover: FloatArray = np.clip((radius - away) * self.x.shape[0] + 0.5, 0, 1).astype(np.float32)
         return cover
 
 
 def paint_scenery(place: str, time: str, seed: int, width: int, height: int, *, clouds: bool = False) -> FloatArray:
-    """The still picture behind the things, float32 (height, width, 3) in 0..255."""
+    """The static scenery behind the things, float32 [H, W, 3] in 0..255."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     canvas = Canvas((x + 0.5) / width, (y + 0.5) / height)
@@ -63,15 +62,22 @@ def paint_scenery(place: str, time: str, seed: int, width: int, height: int, *, 
     return picture
 
 
+def rain_period(fps: float) -> int:
+    """Frames after which the rain repeats: half a second of 8 a second, a third of a second of 24. Eight frames are a
+    whole number of periods, so that the rain is the same in every latent.
+    """
+    return 4 if fps < 16 else 8
+
+
 @lru_cache
-def rain_cover(width: int, height: int) -> FloatArray:
-    """Cover of the streaks, (RAIN_PERIOD, height, width): they fall a quarter of their spacing each frame."""
+def rain_cover(width: int, height: int, period: int) -> FloatArray:
+    """Coverage of the streaks, [period, height, width]: they fall by their spacing in a period."""
     unit = max(1, round(min(width, height) / 96))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) / unit
     across = (x + y / 4) % 32
     frames = []
-    for frame in range(RAIN_PERIOD):
-        down = (y - frame * 32 / RAIN_PERIOD) % 32
+    for frame in range(period):
+        down = (y - frame * 32 / period) % 32
         streaks = [
             np.clip(1.6 - np.abs(across - u), 0, 1) * np.clip(6 - np.abs((down - v + 16) % 32 - 16), 0, 1)
             for u, v in ((5, 4), (16, 20), (27, 11))
@@ -99,7 +105,7 @@ def _paint_clear_sky(time: str, canvas: Canvas, rng: np.random.Generator) -> Flo
 
 
 def _paint_cloudy_sky(time: str, canvas: Canvas, rng: np.random.Generator) -> FloatArray:
-    """A few bright clouds; between them the sky keeps the colour of its hour."""
+    """A few bright clouds in the sky of that time of day."""
     picture = _paint_sky(time, canvas)
     for third in range(3):
         x, y = (third + rng.uniform(0.3, 0.7)) / 3, rng.uniform(0.1, 0.2)

@@ -1,11 +1,12 @@
-"""Scenes of the synthetic dataset: coloured things that move in one place, as labels.
+"""Scenes of the synthetic dataset, as labels: coloured things that move in one place.
 
-A scene knows no pixels (renderer.py), no words (captions.py) and no models (training/). Nothing behind the API imports
-the dataset: it provides training clips and the ground truth of evaluation/, never an answer.
+renderer.py turns a scene into frames and captions.py into sentences. The API never imports the dataset: it provides
+training clips and the ground truth of evaluation/, not videos for users.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,20 +21,26 @@ SIZES: Final = {"small": 0.165, "medium": 0.21, "big": 0.265}  # radius as a sha
 
 FPS: Final = 8
 SECONDS: Final = 5.0
-FRAMES: Final = 41  # 5 s at 8 frames a second, rounded up to the 8k + 1 that the VAE takes
-
 PAIRS: Final = 0.25  # share of clips with two things
 RAIN: Final = 0.25  # share of clips in which it rains
 SIZED: Final = 0.3  # share of clips whose thing is small or big
 
 
+def count_frames(fps: int) -> int:
+    """Frames of a clip of `SECONDS`, rounded up to the 8k + 1 that the VAE takes."""
+    return 8 * math.ceil(SECONDS * fps / 8) + 1
+
+
+FRAMES: Final = count_frames(FPS)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a clip shows. `second` is another (thing, colour) that does the same beside the first, which is
-    the left or the upper one.
+    """The labels of a clip. `second` is another (thing, colour) that moves alike beside the first, which is the left or
+    the upper one.
 
-    The rest is free play within one sentence: `play` (0..1) within the size, `x` and `y` (-1..1) push the
-    path about, `seed` lays out the scenery.
+    The rest varies within one caption: `play` (0..1) within the size, `x` and `y` (-1..1) offset the path, `seed` lays
+    out the scenery.
     """
 
     thing: str
@@ -51,7 +58,7 @@ class Scene:
 
     @property
     def held_out(self) -> bool:
-        """Whether training must never see this combination: one in sixteen, spread over every class."""
+        """Whether the combination is kept out of training: one in sixteen, spread over every class."""
         return (
             5 * THINGS.index(self.thing)
             + 3 * COLOURS.index(self.colour)
@@ -68,9 +75,8 @@ class Scene:
 
 
 def random_scene(rng: np.random.Generator, *, held_out: bool = False, pair: bool | None = None) -> Scene:
-    """A scene drawn evenly over the classes, from the training combinations or from the held-out ones.
-
-    `pair` says whether two things are wanted; None leaves it to chance.
+    """A scene with uniformly sampled classes, from the training combinations or from the held-out ones. `pair` asks for
+    two things or for one; None leaves it to chance.
     """
     if pair is None:
         pair = bool(rng.random() < PAIRS)

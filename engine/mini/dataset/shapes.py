@@ -30,7 +30,7 @@ REACH: Final = 1.35  # how far from its middle a stored shape is known, in radii
 
 @lru_cache
 def shape_layers(thing: str) -> Layers:
-    """Layers on a grid of `ATLAS` texels a side over -`REACH`..`REACH`, the rim first."""
+    """Layers on a grid of `ATLAS` x `ATLAS` texels over -`REACH`..`REACH`, the rim first."""
     axis = ((np.arange(ATLAS, dtype=np.float32) + 0.5) / (ATLAS / 2) - 1) * REACH
     u, v = np.meshgrid(axis, axis)
     parts = SHAPES[thing](u, v)
@@ -112,7 +112,7 @@ def _box_distance(u: FloatArray, v: FloatArray, half_width: float, half_height: 
 
 
 def _ellipse_distance(u: FloatArray, v: FloatArray, across: float, down: float) -> FloatArray:
-    """Near enough to a distance for an edge: exact on the ellipse itself."""
+    """An approximate distance, exact on the ellipse itself."""
     away: FloatArray = np.hypot(u / across, v / down)
     slope = np.hypot(u / across**2, v / down**2)
     distance: FloatArray = away * (away - 1) / np.maximum(slope, 1e-6)

@@ -53,7 +53,7 @@ def _plural_verb(third: str) -> str:
     return third.removesuffix("es") if third == "goes" else third.removesuffix("s")
 
 
-def _verb_forms(third: str, gerund: str, rest: str = "") -> tuple[str, str, str]:
+def verb_forms(third: str, gerund: str, rest: str = "") -> tuple[str, str, str]:
     """("moves", "moving", "left") to the three forms with what follows behind each."""
     return f"{third} {rest}".strip(), f"{gerund} {rest}".strip(), f"{_plural_verb(third)} {rest}".strip()
 
@@ -68,12 +68,12 @@ def _sideways_motions(side: str, across: str) -> tuple[tuple[str, str, str], ...
         ("heads", "heading"),
     )
     return (
-        _verb_forms("moves", "moving", side),
-        _verb_forms("moves", "moving", f"to the {side}"),
-        _verb_forms("goes", "going", side),
-        _verb_forms("drives", "driving", side),
-        _verb_forms("travels", "travelling", across),
-        *(_verb_forms(third, gerund, f"to the {side}") for third, gerund in verbs),
+        verb_forms("moves", "moving", side),
+        verb_forms("moves", "moving", f"to the {side}"),
+        verb_forms("goes", "going", side),
+        verb_forms("drives", "driving", side),
+        verb_forms("travels", "travelling", across),
+        *(verb_forms(third, gerund, f"to the {side}") for third, gerund in verbs),
     )
 
 
@@ -111,54 +111,54 @@ ENGLISH: Final = EnglishVocabulary(
         "left": _sideways_motions("left", "from right to left"),
         "right": _sideways_motions("right", "from left to right"),
         "up": (
-            _verb_forms("rises", "rising"),
-            _verb_forms("rises", "rising", "into the sky"),
-            _verb_forms("moves", "moving", "up"),
-            _verb_forms("goes", "going", "up"),
-            _verb_forms("floats", "floating", "upwards"),
-            _verb_forms("flies", "flying", "up"),
-            _verb_forms("climbs", "climbing", "into the sky"),
+            verb_forms("rises", "rising"),
+            verb_forms("rises", "rising", "into the sky"),
+            verb_forms("moves", "moving", "up"),
+            verb_forms("goes", "going", "up"),
+            verb_forms("floats", "floating", "upwards"),
+            verb_forms("flies", "flying", "up"),
+            verb_forms("climbs", "climbing", "into the sky"),
         ),
         "down": (
-            _verb_forms("falls", "falling"),
-            _verb_forms("falls", "falling", "from the sky"),
-            _verb_forms("moves", "moving", "down"),
-            _verb_forms("goes", "going", "down"),
-            _verb_forms("sinks", "sinking", "slowly"),
-            _verb_forms("drops", "dropping"),
-            _verb_forms("descends", "descending"),
+            verb_forms("falls", "falling"),
+            verb_forms("falls", "falling", "from the sky"),
+            verb_forms("moves", "moving", "down"),
+            verb_forms("goes", "going", "down"),
+            verb_forms("sinks", "sinking", "slowly"),
+            verb_forms("drops", "dropping"),
+            verb_forms("descends", "descending"),
         ),
         "bouncing": (
-            _verb_forms("bounces", "bouncing"),
-            _verb_forms("bounces", "bouncing"),
-            _verb_forms("bounces", "bouncing", "up and down"),
-            _verb_forms("jumps", "jumping", "up and down"),
-            _verb_forms("hops", "hopping"),
+            verb_forms("bounces", "bouncing"),
+            verb_forms("bounces", "bouncing"),
+            verb_forms("bounces", "bouncing", "up and down"),
+            verb_forms("jumps", "jumping", "up and down"),
+            verb_forms("hops", "hopping"),
             ("keeps bouncing", "that keeps bouncing", "keep bouncing"),
         ),
         "circling": (
-            _verb_forms("circles", "circling"),
-            _verb_forms("moves", "moving", "in a circle"),
-            _verb_forms("goes", "going", "round and round"),
-            _verb_forms("goes", "going", "around in circles"),
-            _verb_forms("flies", "flying", "in circles"),
-            _verb_forms("turns", "turning", "in a loop"),
+            verb_forms("circles", "circling"),
+            verb_forms("moves", "moving", "in a circle"),
+            verb_forms("goes", "going", "round and round"),
+            verb_forms("goes", "going", "around in circles"),
+            verb_forms("flies", "flying", "in circles"),
+            verb_forms("turns", "turning", "in a loop"),
         ),
         "growing": (
-            _verb_forms("grows", "growing"),
-            _verb_forms("gets", "getting", "bigger"),
-            _verb_forms("becomes", "becoming", "larger"),
-            _verb_forms("grows", "growing", "bigger and bigger"),
-            _verb_forms("swells", "swelling"),
-            _verb_forms("comes", "coming", "closer"),
+            verb_forms("grows", "growing"),
+            verb_forms("gets", "getting", "bigger"),
+            verb_forms("becomes", "becoming", "larger"),
+            verb_forms("grows", "growing", "bigger and bigger"),
+            verb_forms("swells", "swelling"),
+            verb_forms("comes", "coming", "closer"),
         ),
         "still": (
-            _verb_forms("stays", "staying", "still"),
+            verb_forms("stays", "staying", "still"),
             ("does not move", "that does not move", "do not move"),
-            _verb_forms("stands", "standing", "still"),
-            _verb_forms("rests", "resting"),
+            verb_forms("stands", "standing", "still"),
+            verb_forms("rests", "resting"),
             ("is at rest", "at rest", "are at rest"),
-            _verb_forms("stays", "staying", "in place"),
+            verb_forms("stays", "staying", "in place"),
             ("is motionless", "motionless", "are motionless"),
         ),
     },
@@ -379,9 +379,9 @@ FRENCH: Final = FrenchVocabulary(
 )
 
 
-def all_phrases() -> Iterator[str]:
-    """Every phrase of both languages, held-out forms included: what the vocabulary is made of."""
-    for words in (ENGLISH, FRENCH):
+def all_phrases(*vocabularies: EnglishVocabulary | FrenchVocabulary) -> Iterator[str]:
+    """Every phrase of these vocabularies, held-out forms included: what the tokenizer's pieces are made of."""
+    for words in vocabularies:
         for table in (words.things, words.colours, words.sizes, words.motions):
             for options in table.values():
                 for option in options:

@@ -1,7 +1,7 @@
-"""Finds the things in a clip by plain image analysis: which pixels, of which colour, in front of which scenery.
+"""Detects the things in a clip by image analysis: their pixels and colours, and the scenery behind them.
 
-A pixel is a thing's when it has a colour of its own, saturated or pure white, that the scenery cannot show.
-No learnt model looks here, and colours are named by hue as a person would point at them, not by our paints.
+A pixel belongs to a thing if its colour is saturated or pure white and does not occur in the scenery. No trained model
+is involved, and colours are named by hue as people name them, not by the paints of the dataset.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.mini.dataset.shapes import DARK
 
 Mask = NDArray[np.bool_]
 
-SIDE: Final = 96  # pixels of the short side at which every clip is looked at
+SIDE: Final = 96  # pixels of the short side to which every clip is scaled
 HUES: Final = {  # degrees; red goes round
     "red": (350, 372),
     "orange": (16, 40),
@@ -46,7 +46,7 @@ MARGIN: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class DetectedThing:
-    """A thing: its colour's name, its pixels, bool (frames, height, width), and its own shade, (3,) of 255."""
+    """A thing: the name of its colour, its pixels, bool [F, H, W], and its median colour, [3] in 0..255."""
 
     colour: str
     mask: Mask
@@ -54,14 +54,14 @@ class DetectedThing:
 
 
 class SceneryClass(NamedTuple):
-    """What stands behind the things."""
+    """The classes of the scenery behind the things."""
 
     place: str
     time: str
 
 
 def resize_frames(frames: ByteArray) -> ByteArray:
-    """The clip with a short side of `SIDE` pixels, whatever size it came in."""
+    """The clip scaled to a short side of `SIDE` pixels."""
     _, height, width, _ = frames.shape
     scale = SIDE / min(width, height)
     if scale == 1:
@@ -75,8 +75,8 @@ def resize_frames(frames: ByteArray) -> ByteArray:
 
 
 def classify_scenery(frames: ByteArray) -> SceneryClass:
-    """The kind of drawn scenery most like this clip; the cells that fit worst, which a thing may hide, do not
-    count.
+    """The classes of the most similar drawn scenery. The fifth of the cells that fit worst, which a thing may hide,
+    does not count.
     """
     _, height, width, _ = frames.shape
     settings, examples = _scenery_examples(width, height)
@@ -98,7 +98,7 @@ def _scenery_examples(width: int, height: int) -> tuple[list[SceneryClass], Floa
 
 
 def _cell_colours(picture: NDArray[np.floating], width: int, height: int) -> FloatArray:
-    """The mean colours, (cells, 3), of what are cells of about 8 x 8 pixels in a picture of `width` by `height`."""
+    """The mean colours, [cells, 3], of a grid whose cells have 8 x 8 pixels in a frame of `width` by `height`."""
     pixels = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)
     cells: FloatArray = F.adaptive_avg_pool2d(pixels, (height // 8, width // 8)).flatten(1).T.numpy()
     return cells
@@ -106,14 +106,14 @@ def _cell_colours(picture: NDArray[np.floating], width: int, height: int) -> Flo
 
 @lru_cache
 def _scenery_samples(kind: SceneryClass) -> FloatArray:
-    """Some pictures of this kind, (count, height, width, 3)."""
+    """Some drawn sceneries of this kind, [count, H, W, 3]."""
     return np.stack([scenery.paint_scenery(*kind, seed, 80, 48, clouds=bool(seed % 2)) for seed in range(10)])
 
 
 @lru_cache
 def _colour_distances(kind: SceneryClass) -> FloatArray:
-    """How far each colour of `_colour_grid` is from all that scenery is made of. Dark rims and wheels blend with
-    it, so its darkened colours count as its own.
+    """The distance of each colour of `_colour_grid` from the nearest colour of the scenery. Dark rims and wheels blend
+    with it, so darkened colours of the scenery count too.
     """
     cells, counts = np.unique((_scenery_samples(kind).reshape(-1, 3) / 12).astype(int), axis=0, return_counts=True)
     plain = torch.from_numpy(cells[counts > 6] * 12 + 6).float()
@@ -124,13 +124,13 @@ def _colour_distances(kind: SceneryClass) -> FloatArray:
 
 
 def _colour_grid() -> FloatArray:
-    """Every fourth red, green and blue, (64 * 64 * 64, 3): what a colour is, is looked up, not computed."""
+    """Every fourth red, green and blue, [64 * 64 * 64, 3]: the keys of lookup tables by colour."""
     steps = np.arange(64, dtype=np.float32) * 4 + 2
     return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _grid_indices(frames: ByteArray) -> NDArray[np.int32]:
-    """Where in `_colour_grid` each pixel's colour is."""
+    """The index in `_colour_grid` of each pixel's colour."""
     coarse = (frames >> 2).astype(np.int32)
     places: NDArray[np.int32] = (coarse[..., 0] << 12) | (coarse[..., 1] << 6) | coarse[..., 2]
     return places
@@ -145,8 +145,8 @@ def scenery_distance(frames: ByteArray, kind: SceneryClass) -> FloatArray:
 
 
 def name_colours(colours: FloatArray) -> NDArray[np.int8]:
-    """The index in `COLOURS` of each colour (count, 3) by its hue; -1 for what is pale, dark or between two. White
-    is not named here.
+    """The index in `COLOURS` of each colour [count, 3] by its hue; -1 for pale and dark colours and for hues between
+    two names. White is not named here.
     """
     high, low = colours.max(axis=1), colours.min(axis=1)
     r, g, b = colours.T
@@ -163,7 +163,7 @@ def name_colours(colours: FloatArray) -> NDArray[np.int8]:
 
 @lru_cache
 def _thing_colours(kind: SceneryClass) -> NDArray[np.int8]:
-    """The names of the colours of `_colour_grid` that this scenery cannot show, -1 for the others."""
+    """The names of the colours of `_colour_grid` that do not occur in this scenery, -1 for the others."""
     return np.where(_colour_distances(kind) < UNLIKE, np.int8(-1), name_colours(_colour_grid()))
 
 
@@ -181,7 +181,7 @@ def detect_things(frames: ByteArray, kind: SceneryClass) -> list[DetectedThing]:
 
 
 def _white_mask(frames: ByteArray, kind: SceneryClass) -> Mask:
-    """Whiter than half way from the whitest that scenery has at this height (clouds, snow, the moon) to pure white."""
+    """Pixels whiter than halfway from the whitest scenery at their height (clouds, snow, the moon) to pure white."""
     r, g, b = np.moveaxis(frames, -1, 0)
     low = np.minimum(np.minimum(r, g), b)
     pale = np.maximum(np.maximum(r, g), b) - low < 0.12 * 255
@@ -208,13 +208,13 @@ def _mean_filter(picture: NDArray[np.uint8]) -> FloatArray:
 
 
 def _remove_specks(mask: Mask) -> Mask:
-    """Without specks and thin lines: pixels most of whose neighbours are of the mask."""
+    """The mask without specks and thin lines: pixels most of whose neighbours are in it."""
     solid: Mask = mask & (_mean_filter(mask.astype(np.uint8)) > 0.5)
     return solid
 
 
 def dilate_mask(mask: Mask, reach: int) -> Mask:
-    """The mask and all within `reach` pixels of it, in squares."""
+    """The mask and all pixels within squares of `reach` pixels around it."""
     pixels = torch.from_numpy(mask.astype(np.float32))[:, None]
     across = F.max_pool2d(pixels, (1, 2 * reach + 1), 1, (0, reach))
     wide: Mask = F.max_pool2d(across, (2 * reach + 1, 1), 1, (reach, 0))[:, 0].numpy() > 0
@@ -225,8 +225,8 @@ def dilate_mask(mask: Mask, reach: int) -> Mask:
 
 
 def crop_thing(frames: ByteArray, found: DetectedThing, kind: SceneryClass, count: int = 12) -> torch.Tensor:
-    """The thing in at most `count` frames, cut out and scaled to one size: float32 (count, 2, CROP, CROP), first
-    how far each pixel is of the thing's own shade and not of the scenery, then how bright it is, both 0..1.
+    """The thing in at most `count` frames, cropped and scaled to one size: float32 [count, 2, CROP, CROP], first how
+    much closer each pixel's colour is to the thing's than to the scenery's, then its brightness, both in 0..1.
     """
     chosen = _clear_of_edges(found.mask)
     chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, count).astype(int))] if len(chosen) else chosen
@@ -241,8 +241,8 @@ def crop_thing(frames: ByteArray, found: DetectedThing, kind: SceneryClass, coun
 
 
 def sample_crops(views: torch.Tensor, boxes: torch.Tensor, bend: torch.Tensor | None = None) -> torch.Tensor:
-    """Squares of pictures (count, channels, height, width), each (middle x, middle y, half a side) in pixels, as
-    (count, channels, CROP, CROP). `bend` moves where each of those pixels comes from, in crop pixels.
+    """Squares of images [count, C, H, W], each (centre x, centre y, half a side) in pixels, as [count, C, CROP, CROP].
+    `bend` offsets the position from which each of those pixels is sampled, in crop pixels.
     """
     height, width = views.shape[2:]
     steps = (torch.arange(CROP) + 0.5) / (CROP / 2) - 1
@@ -255,7 +255,7 @@ def sample_crops(views: torch.Tensor, boxes: torch.Tensor, bend: torch.Tensor | 
 
 
 def _clear_of_edges(mask: Mask) -> NDArray[np.intp]:
-    """The frames that show the whole thing; where there is none, those that show some of it."""
+    """The frames that show the whole thing; if there are none, those that show a part of it."""
     there = mask.sum(axis=(1, 2)) >= 40
     cut_off = mask[:, [0, -1]].any(axis=(1, 2)) | mask[:, :, [0, -1]].any(axis=(1, 2))
     whole = np.flatnonzero(there & ~cut_off)
@@ -263,7 +263,7 @@ def _clear_of_edges(mask: Mask) -> NDArray[np.intp]:
 
 
 def _bounding_square(mask: Mask) -> tuple[float, float, float]:
-    """Middle and half a side of the square about the pixels, with a margin; strays do not count."""
+    """Centre and half a side of the square around the pixels, with a margin and without outliers."""
     y, x = np.nonzero(mask)
     (left, right), (top, bottom) = np.percentile(x, (2, 98)), np.percentile(y, (2, 98))
     return (left + right) / 2, (top + bottom) / 2, MARGIN * (max(right - left, bottom - top) + 1) / 2

@@ -1,8 +1,8 @@
-"""Says what a clip shows by plain image analysis: things, colours and motions, the place, the time, the rain.
+"""Classifies the content of a clip by image analysis: things, colours and motions, the place, the time, the rain.
 
-Colours are told by hue (detection.py), motions by the path of a thing's middle, scenery by the nearest drawn one;
-only shapes are told by a small learnt classifier (shape_classifier.py). How well it judges is itself measured, on drawn
-clips: evaluate.py prints that ceiling beside every figure.
+Colours are classified by hue (detection.py), motions by the path of a thing's centre, scenery by the nearest drawn
+example; only shapes need a small trained classifier (shape_classifier.py). The judge's own accuracy is measured on
+drawn clips: evaluate.py prints that ceiling beside every figure.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engine.mini.dataset.arrays import ByteArray, FloatArray
-from engine.mini.dataset.scenery import RAIN_PERIOD
+from engine.mini.dataset.scenery import rain_period
+from engine.mini.dataset.scenes import FPS
 from engine.mini.evaluation import detection, shape_classifier
 
 if TYPE_CHECKING:
     from engine.mini.evaluation.detection import DetectedThing, Mask
 
-FALLS: Final = ((8, 2), (6, 2), (6, 1))  # pixels down and to the left that rain moves in a frame, wide and square
+# Pixels down and to the left that rain moves in a frame, by its period: in wide pictures, then in square ones.
+FALLS: Final = {4: ((8, 2), (6, 2), (6, 1)), 8: ((4, 1), (3, 1))}
 LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -27,10 +29,10 @@ LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 class ClipVerdict:
     """The content of a clip in the dataset's labels; "" where nothing was detected.
 
-    `second` is another (thing, colour), which comes after the first as in a Scene: to its right, or below;
-    `together` says whether it moves as the first does. `flicker` is the mean change of the scenery from frame
-    to frame other than rain, `jump` the largest, `sharpness` the steepest change from pixel to pixel at the
-    things' edges, all in levels of 255 on a picture of `detection.SIDE` pixels.
+    `second` is another (thing, colour), ordered after the first as in a Scene: to its right, or below; `together` says
+    whether it moves as the first does. `flicker` is the mean change of the scenery from frame to frame other than rain,
+    `jump` the largest, `sharpness` the 90th percentile of the gradient at the things' edges, all in levels of 255 with
+    frames scaled to a short side of `detection.SIDE` pixels.
     """
 
     thing: str
@@ -48,22 +50,23 @@ class ClipVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ThingTrack:
-    """Where a thing is in the frames it can be seen in, in short sides of the picture; `area` in their squares."""
+    """The centre of a thing in the frames that show it, in short sides of the frame; `area` in squares of them."""
 
     x: FloatArray
     y: FloatArray
     area: FloatArray
 
 
-def judge_clip(frames: ByteArray) -> ClipVerdict:
-    """Judge a clip of uint8 (frames, height, width, 3), of any size."""
+def judge_clip(frames: ByteArray, fps: float = FPS) -> ClipVerdict:
+    """Judge a clip, uint8 [F, H, W, 3] of any size."""
     frames = detection.resize_frames(frames)
     kind = detection.classify_scenery(frames)
     things = _first_two(detection.detect_things(frames, kind))
     busy = detection.dilate_mask(np.logical_or.reduce([found.mask for found in things]), 6) if things else None
     luma = frames @ LUMA
-    rain = _detect_rain(luma, busy)
-    changes = _scenery_changes(frames, busy, RAIN_PERIOD if rain else 1)
+    period = rain_period(fps)
+    rain = _detect_rain(luma, busy, period)
+    changes = _scenery_changes(frames, busy, period if rain else 1)
     seen = [shape_classifier.classify_shape(detection.crop_thing(frames, found, kind)) for found in things]
     motions = [classify_motion(track_thing(found.mask)) for found in things]
     return ClipVerdict(
@@ -82,7 +85,7 @@ def judge_clip(frames: ByteArray) -> ClipVerdict:
 
 
 def _first_two(things: list[DetectedThing]) -> list[DetectedThing]:
-    """The largest, and the next if it is no mere fragment; the one above or to the left first."""
+    """The largest, and the next largest unless it is a fragment; the upper or left one first."""
     if len(things) < 2 or not _is_second(things[0].mask, things[1].mask):
         return things[:1]
     ys, xs = ([np.nonzero(found.mask)[axis].mean() for found in things[:2]] for axis in (1, 2))
@@ -99,8 +102,8 @@ def _is_second(first: Mask, second: Mask) -> bool:
 
 
 def track_thing(mask: Mask) -> ThingTrack:
-    """The way of the middle of these pixels, bool (frames, height, width). What leaves on one side and comes
-    back on the other goes on beyond the edge.
+    """The path of the centre of these pixels, bool [F, H, W]. A thing that leaves on one side and comes back on the
+    other is tracked on beyond the edge.
     """
     _, height, width = mask.shape
     side = min(height, width)
@@ -115,7 +118,7 @@ def track_thing(mask: Mask) -> ThingTrack:
 
 
 def _body_extent(mask: Mask) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(y, x) of the middle of the pixels, the least and the greatest; those far off the rest do not count."""
+    """(y, x) of the centre of the pixels, their minimum and their maximum, without outliers."""
     where = np.argwhere(mask).astype(np.float32)
     away = np.hypot(*(where - np.median(where, axis=0)).T)
     near = where[away <= 2.5 * np.sqrt(len(where) / np.pi) + 1]
@@ -124,8 +127,8 @@ def _body_extent(mask: Mask) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def _complete_at_edges(bodies: FloatArray, length: int) -> FloatArray:
-    """The middles along one axis, of bodies (frames, 3): where an edge of the picture cuts one off, its other end
-    tells.
+    """The centres along one axis of bodies [F, 3]. Where an edge of the frame cuts a body off, its centre follows from
+    its other end.
     """
     middle, low, high = bodies[:, 0], bodies[:, 1], bodies[:, 2]
     cut_low, cut_high = low < 1, high > length - 2
@@ -138,7 +141,7 @@ def _complete_at_edges(bodies: FloatArray, length: int) -> FloatArray:
 
 
 def _unwrap_passages(way: FloatArray, length: int) -> FloatArray:
-    """A jump of more than half the picture is a passage through its edge, and becomes an ordinary step."""
+    """Replace jumps of more than half the frame, which are passages through its edge, by the median step."""
     steps = np.diff(way)
     jumps = np.abs(steps) > length / 2
     steps[jumps] = np.median(steps[~jumps]) if (~jumps).any() else 0
@@ -172,13 +175,13 @@ def _straight_motion(way: ThingTrack, spread_x: float, spread_y: float) -> str:
 
 
 def growth_factor(way: ThingTrack) -> float:
-    """How many times as large the thing is at the end as it was at the beginning."""
+    """The thing's area at the end as a multiple of that at the beginning."""
     ends = max(2, len(way.area) // 8)
     return float(way.area[-ends:].mean() / way.area[:ends].mean())
 
 
 def _fit_line(values: FloatArray) -> tuple[float, float]:
-    """The way from end to end of the straight line through them, and how much of their variance it explains."""
+    """The rise of the regression line from end to end, and the share of the variance it explains."""
     time = np.linspace(-0.5, 0.5, len(values))
     slope = float((time * values).sum() / (time**2).sum())
     explained = slope**2 * float((time**2).mean()) / (float(values.var()) + 1e-9)
@@ -190,14 +193,14 @@ def _percentile_spread(values: FloatArray) -> float:
 
 
 def _count_turns(way: ThingTrack) -> float:
-    """How many times the path goes round its middle, in either sense."""
+    """Turns of the path around its centre, in either direction."""
     x, y = ((v - (np.percentile(v, 95) + np.percentile(v, 5)) / 2) for v in (way.x, way.y))
     angles = np.unwrap(np.arctan2(y, x))
     return float(abs(angles[-1] - angles[0]) / (2 * np.pi))
 
 
 def _count_reversals(values: FloatArray) -> int:
-    """How often they turn back by more than a third of their extent."""
+    """How often the values reverse by more than a third of their extent."""
     least, count, low, high, sense = _percentile_spread(values) / 3, 0, values[0], values[0], 0
     for value in values[1:]:
         low, high = min(low, value), max(high, value)
@@ -211,13 +214,13 @@ def _count_reversals(values: FloatArray) -> int:
 # --- rain, flicker, edges -------------------------------------------------------------------------------
 
 
-def _detect_rain(luma: FloatArray, busy: Mask | None) -> bool:
-    """Whether what passes over the scenery falls as streaks do: the same picture, a step lower, a frame later.
-    It must be more like that than like what stays where it is, or what rises.
+def _detect_rain(luma: FloatArray, busy: Mask | None, period: int) -> bool:
+    """Whether the changes over the scenery fall as streaks do: each frame repeats the one before, a step lower. They
+    must correlate better with that than with what stays in place or rises.
     """
-    if len(luma) < 2 * RAIN_PERIOD:
+    if len(luma) < 2 * period:
         return False
-    lasting = np.lib.stride_tricks.sliding_window_view(luma, RAIN_PERIOD, axis=0).mean(axis=-1)
+    lasting = np.lib.stride_tricks.sliding_window_view(luma, period, axis=0).mean(axis=-1)
     passing = luma[: len(lasting)] - lasting
     if busy is not None:
         ever = busy.any(axis=0)
@@ -226,20 +229,23 @@ def _detect_rain(luma: FloatArray, busy: Mask | None) -> bool:
         return False
     stays = _shift_correlation(passing, 0, 0)
     return (
-        max(_shift_correlation(passing, *fall) - max(stays, _shift_correlation(passing[::-1], *fall)) for fall in FALLS)
+        max(
+            _shift_correlation(passing, *fall) - max(stays, _shift_correlation(passing[::-1], *fall))
+            for fall in FALLS[period]
+        )
         > 0.2
     )
 
 
 def _shift_correlation(passing: FloatArray, down: int, across: int) -> float:
-    """How much each frame is like the one before, moved down and to the left: a correlation."""
+    """The correlation of each frame with the one before, moved down and to the left."""
     _, height, width = passing.shape
     before, after = passing[:-1, : height - down, across:], passing[1:, down:, : width - across]
     return float((before * after).sum() / np.sqrt((before**2).sum() * (after**2).sum() + 1e-6))
 
 
 def _scenery_changes(frames: ByteArray, busy: Mask | None, step: int) -> FloatArray:
-    """Mean change of the scenery from each frame to the one `step` later, where neither has a thing nearby."""
+    """Mean change of the scenery from each frame to the one `step` later, away from the things in both."""
     if len(frames) <= step:
         return np.zeros(1, np.float32)
     pixels = frames.astype(np.int16)

@@ -1,6 +1,6 @@
-"""Counts how often clips show what was asked for, and writes it down: shares, their certainty, chance, a sheet.
+"""Scores clips against the scenes they should show: shares with confidence intervals, chance levels, a contact sheet.
 
-It knows verdicts and the scenes they should match, not where the clips came from: drawn, decoded or generated.
+Whether the clips were drawn, decoded or generated does not matter here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.mini.dataset.arrays import ByteArray
-from engine.mini.dataset.scenes import MOTIONS, Scene
+from engine.mini.dataset.scenes import FPS, MOTIONS, Scene
 from engine.mini.evaluation.judge import ClipVerdict, judge_clip
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ LABEL: Final = 16  # height of the line of text above them
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A scene, the sentence that asked for it, the frames that came, and what the judge saw in them."""
+    """A scene, its prompt, the frames of a clip that should show it, and the judge's verdict on them."""
 
     scene: Scene
     prompt: str
@@ -40,12 +40,14 @@ class Trial:
     language: Language = "en"
 
 
-def judge_trial(scene: Scene, frames: ByteArray, prompt: str = "", language: Language = "en") -> Trial:
-    """Judge frames, uint8 (frames, height, width, 3) of any size, that should show this scene."""
-    return Trial(scene, prompt, frames, judge_clip(frames), language)
+def judge_trial(
+    scene: Scene, frames: ByteArray, prompt: str = "", language: Language = "en", fps: float = FPS
+) -> Trial:
+    """Judge frames, uint8 [F, H, W, 3] of any size, that should show this scene."""
+    return Trial(scene, prompt, frames, judge_clip(frames, fps), language)
 
 
-# --- what may be right ----------------------------------------------------------------------------------
+# --- checks ----------------------------------------------------------------------------------
 
 
 def _same_attribute(name: str) -> Check:
@@ -93,7 +95,7 @@ PAIR: Final[Mapping[str, Check]] = {**_PAIR, "all of these": _all_of(_PAIR)}
 
 
 def format_percent(right: Iterable[bool]) -> str:
-    """Such as "93 %", or a dash where there is nothing to count."""
+    """Such as "93 %", or a dash for an empty iterable."""
     counted = list(right)
     return f"{100 * np.mean(counted):.0f} %" if counted else "–"
 
@@ -103,7 +105,7 @@ def accuracy_share(trials: Iterable[Trial], check: Check) -> str:
 
 
 def confidence_interval(trials: Sequence[Trial], check: Check) -> str:
-    """Where the true share lies in 95 of 100 cases, by Wilson's formula, such as "85–97"."""
+    """The 95 % interval of the share, in percent by Wilson's formula, such as "85–97"."""
     count, z = len(trials), 1.96
     if not count:
         return "–"
@@ -114,7 +116,7 @@ def confidence_interval(trials: Sequence[Trial], check: Check) -> str:
 
 
 def chance_level(trials: Sequence[Trial], check: Check) -> str:
-    """The share that the same clips would reach held against each other's prompts."""
+    """The share that the same clips reach when each is checked against the other prompts."""
     return format_percent(
         check(wanted.scene, seen.verdict) for seen in trials for wanted in trials if seen is not wanted
     )
@@ -168,20 +170,11 @@ def side_by_side(columns: Mapping[str, Sequence[Trial]], checks: Mapping[str, Ch
     return "\n".join(lines)
 
 
-def image_quality_table(trials: Sequence[Trial], ceiling: Sequence[Trial]) -> str:
-    """Flicker and sharpness, the middle of all clips."""
-    lines = ["| levels of 255 | clips | drawn clips |", "|---|---|---|"]
-    for name in ("flicker", "jump", "sharpness"):
-        ours, theirs = (float(np.median([getattr(t.verdict, name) for t in some])) for some in (trials, ceiling))
-        lines.append(f"| {name} | {ours:.2f} | {theirs:.2f} |")
-    return "\n".join(lines)
-
-
 # --- contact sheet --------------------------------------------------------------------------------------
 
 
 def contact_sheet(trials: Sequence[Trial], file: Path) -> None:
-    """One row of frames per clip, under its prompt and what the judge saw where that differs."""
+    """One row of frames per clip, under its prompt and the verdicts that differ from it."""
     rows = [_sheet_row(trial) for trial in trials]
     sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
     top = 0

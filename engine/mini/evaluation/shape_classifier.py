@@ -1,9 +1,7 @@
-"""A small classifier of shapes, learnt from the drawn scenes.
+"""A small classifier of shapes, trained on drawn scenes: `python -m engine.mini.evaluation.shape_classifier`.
 
-`python -m engine.mini.evaluation.shape_classifier` trains it anew.
-
-It sees a thing cut out of its picture (detection.crop_thing), never a caption or a colour's name. Pictures are blurred,
-bent and made noisy while it learns, so that it can tell what a model has made.
+Its input is a cropped thing (detection.crop_thing), never a caption or the name of a colour. Training crops are
+blurred, bent and noisy, so that it can classify generated clips.
 """
 
 from __future__ import annotations
@@ -54,7 +52,7 @@ class ShapeClassifier(nn.Module):
 
 @torch.no_grad()
 def classify_shape(crops: Tensor) -> str:
-    """The thing that these crops of it show, all votes together; "" for none."""
+    """The class of these crops of one thing by the sum of their votes; "" without crops."""
     if not len(crops):
         return ""
     votes = load_classifier()(crops).log_softmax(dim=1).clamp(min=-4).sum(dim=0)
@@ -72,7 +70,7 @@ def load_classifier() -> ShapeClassifier:
 
 
 def train_classifier(*, seed: int = 0, file: Path = FILE) -> None:
-    """Learn from nothing and write `file`; the same seed learns the same."""
+    """Train from nothing and write `file`; deterministic for a seed."""
     torch.manual_seed(seed)
     crops, labels = labelled_crops(np.random.default_rng(seed), CLIPS)
     classifier = ShapeClassifier()
@@ -89,7 +87,7 @@ def train_classifier(*, seed: int = 0, file: Path = FILE) -> None:
 
 
 def labelled_crops(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor]:
-    """Crops of things in drawn clips made worse, (count, 2, CROP, CROP), and which of `THINGS` each is."""
+    """Crops of things in degraded drawn clips, [count, 2, CROP, CROP], and their indices in `THINGS`."""
     crops, labels = [], []
     for _ in range(clips):
         scene = random_scene(rng)
@@ -104,7 +102,7 @@ def labelled_crops(rng: np.random.Generator, clips: int) -> tuple[Tensor, Tensor
 
 
 def _motion_blurred(scene: Scene, rng: np.random.Generator) -> ByteArray:
-    """Some frames of a clip, each the mean of three moments: what moves leaves traces in a model's pictures."""
+    """Some frames of a clip, each the mean of three moments: moving things leave traces in generated frames."""
     start, apart = rng.uniform(0.2, 5), rng.uniform(0, 0.2)
     moments = [start + apart * step for step in (-1, 0, 1)]
     clips = [render_clip(scene, frames=LOOKS, fps=1, start=moment).frames for moment in moments]
@@ -113,7 +111,7 @@ def _motion_blurred(scene: Scene, rng: np.random.Generator) -> ByteArray:
 
 
 def degrade_frames(frames: ByteArray, rng: np.random.Generator, *, sigma: float | None = None) -> ByteArray:
-    """A clip as a model might make it: a gaussian's blur of `sigma` pixels, by chance up to 2, and some noise."""
+    """A clip with the defects of a generated one: Gaussian blur of `sigma` pixels (random up to 2) and some noise."""
     sigma = float(rng.uniform(0.2, 2)) if sigma is None else sigma
     steps = torch.arange(-5, 6)
     weights = torch.exp(-(steps**2) / (2 * sigma**2))
@@ -129,7 +127,7 @@ def degrade_frames(frames: ByteArray, rng: np.random.Generator, *, sigma: float 
 
 
 def _augment_crops(crops: Tensor) -> Tensor:
-    """Mirrored, shifted, scaled and bent by chance, as if drawn by an unsteady hand."""
+    """Crops mirrored, shifted, scaled and bent at random."""
     count = len(crops)
     middle = (detection.CROP - 1) / 2 + 1.2 * torch.randn(count, 2)
     half = detection.CROP / 2 * (1 + 0.08 * torch.randn(count, 1))

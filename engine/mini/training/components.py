@@ -16,6 +16,8 @@ from torch import Tensor
 from transformers import T5Config, T5EncoderModel
 
 from engine.mini.training.config import SMALL, TrainingConfig
+from engine.placement.hardware import multiplies_bfloat16
+from engine.placement.policy import default_dtype
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,17 +31,27 @@ QUIET: Final = -8.0  # log variance of the posterior: conditioning frames come b
 
 
 def training_device() -> torch.device:
-    """Where training runs: on a GPU where there is one."""
+    """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def training_dtype() -> torch.dtype:
+    """The dtype in which this machine trains fastest."""
+    name = default_dtype(
+        "cuda" if torch.cuda.is_available() else "cpu",
+        cpu_bfloat16=multiplies_bfloat16(torch.cpu.get_capabilities()),
+    )
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
 def worker_count() -> int:
-    """Processes that draw beside the one that trains: a GPU would wait for one, a CPU has none to spare."""
+    """Processes that draw training data: with a GPU one for nearly every core, with a CPU alone none."""
     return max(1, (os.cpu_count() or 2) - 2) if training_device().type == "cuda" else 0
 
 
 def new_vae(config: TrainingConfig = SMALL) -> AutoencoderKLLTXVideo:
-    """Patches of an eighth of a cell, then three halvings of width, height and time."""
+    """A new autoencoder: patches of an eighth of a cell, then three halvings of width, height and time."""
     vae = AutoencoderKLLTXVideo(
         latent_channels=config.channels,
         patch_size=config.cell // 8,
@@ -51,7 +63,7 @@ def new_vae(config: TrainingConfig = SMALL) -> AutoencoderKLLTXVideo:
         layers_per_block=(0, 1, 2, 1),
         decoder_block_out_channels=config.decoder,
         decoder_spatio_temporal_scaling=(True,) * 3,
-        decoder_layers_per_block=(1, 2, 4, 1),
+        decoder_layers_per_block=config.decoder_layers,
         decoder_inject_noise=(False,) * 4,
         upsample_residual=(True,) * 3,
         upsample_factor=(2, 2, 2),
@@ -102,10 +114,10 @@ def new_text_encoder(vocabulary: int) -> T5EncoderModel:
 
 
 def _initial_attention_bias(buckets: int) -> Tensor:
-    """Where each head looks at first, (buckets, heads): before a word, after it, around it, and everywhere.
+    """Initial attention bias [buckets, heads]: one head each for words before, after and around, and one for all.
 
-    The upper half of the buckets are words to the right. Without such a start the encoder needs very long to
-    tell which of two things is named first.
+    The upper half of the buckets are words to the right. Without it the encoder takes very long to learn which of two
+    things is named first.
     """
     half = buckets // 2
     bias = torch.zeros(buckets, 4)

@@ -10,40 +10,37 @@ import torch
 from torch import Tensor
 
 from engine.mini.dataset import captions
-from engine.mini.dataset.scenes import FPS, Scene
+from engine.mini.dataset.scenes import Scene
 from engine.mini.training import encode_latents, train_text
 from engine.mini.training.config import SPAN, TrainingConfig
-from engine.mini.training.encode_latents import TURN, WHERE
+from engine.mini.training.encode_latents import WHERE
+from engine.mini.training.tokenizer import tokenize_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LENGTHS: Final = (0.05, 0.25, 0.1, 0.2, 0.2, 0.2)  # share of batches with 1, 2 ... 6 latents: windows are short
-GIVEN: Final = 0.45  # share of batches of clips from their beginning with something already there
-# What may be there already, and how often: the first frames, the last ones, both, single frames somewhere, or
-# all of it under so much noise (a remix, or one clip that becomes another).
+GIVEN: Final = 0.45  # share of batches, of clips from their beginning, with something given
+# What may be given, and how often: the first frames, the last ones, both, single frames anywhere, or all frames under
+# some noise (a remix, or one clip that becomes another).
 PATTERNS: Final = {"first": 0.55, "last": 0.1, "ends": 0.15, "keyframe": 0.1, "noised": 0.1}
-WORN: Final = 0.15  # most noise in frames given, in deviations: a window goes on from frames that were made
+WORN: Final = 0.15  # maximal noise in given frames, in standard deviations: a window goes on from generated frames
 LEAST: Final = {
     "nothing": 1,
     "first": 3,
     "last": 3,
     "ends": 5,
-    "turned": 4,
-    "returning": 6,
     "noised": 2,
-}  # latent frames wanted
+}  # latent frames of a batch at least
 NO_CAPTION: Final = 0.1  # share of captions dropped: guidance needs the model without any
-NEGATIVE: Final = "worst quality, inconsistent motion, blurry, jittery, distorted"
 
 
 @dataclass(frozen=True, slots=True)
 class LatentBatch:
-    """Tokens come frame by frame, row by row; keyframes given as extra tokens stand in front.
+    """Tokens frame by frame, row by row; keyframes given as extra tokens stand in front.
 
-    `clean` (batch, tokens, channels) normalised latents; `ceiling` (batch, tokens) the most noise each may get:
-    0 is given, 1 is free; `where` (batch, tokens, `WHERE`) the things' coverage; `coordinates` (batch, 3, tokens)
-    seconds, pixel row, pixel column.
+    `clean` [B, S, C] are normalised latents; `ceiling` [B, S] the maximal noise level of each token, 0 if it is given
+    and 1 if it is free; `where` [B, S, `WHERE`] the coverage by things; `coordinates` [B, 3, S] seconds, pixel row and
+    pixel column.
     """
 
     clean: Tensor
@@ -54,7 +51,7 @@ class LatentBatch:
 
     @property
     def is_given(self) -> Tensor:
-        """(batch, tokens) bool: what is there from the start and stays."""
+        """Boolean [B, S]: tokens that are given and stay as they are."""
         return self.ceiling == 0
 
     def to(self, device: torch.device) -> LatentBatch:
@@ -67,24 +64,25 @@ class LatentBatch:
         )
 
 
-def token_coordinates(cell: int, frames: int, rows: int, columns: int, at_frame: int = 0) -> Tensor:
-    """(3, tokens): seconds, pixel row, pixel column of each token, as LTXConditionPipeline counts them."""
+def token_coordinates(config: TrainingConfig, frames: int, rows: int, columns: int, at_frame: int = 0) -> Tensor:
+    """Seconds, pixel row and pixel column of each token, [3, S], as LTXConditionPipeline counts them."""
     grid = torch.meshgrid(torch.arange(frames), torch.arange(rows), torch.arange(columns), indexing="ij")
     seconds, row, column = (axis.flatten().float() for axis in grid)
-    seconds = ((seconds * SPAN + 1 - SPAN).clamp(min=0) + at_frame) / FPS
-    return torch.stack([seconds, row * cell, column * cell])
+    seconds = ((seconds * SPAN + 1 - SPAN).clamp(min=0) + at_frame) / config.fps
+    return torch.stack([seconds, row * config.spacing, column * config.spacing])
 
 
 class LatentDataset:
-    """The shards on disk, growing while training runs. Batches come from one shard, so shapes agree.
-
-    `share` makes them smaller than the recipe has them.
+    """The shards on disk, which may grow while training runs. A batch comes from one shard, so its shapes agree, and
+    has `share` of the recipe's tokens.
     """
 
     def __init__(self, work: Path, *, share: float = 1.0) -> None:
-        config = TrainingConfig.read(work)
+        self.config = TrainingConfig.read(work)
         self.folder = work / "latents"
-        self.cell, self.tokens = config.cell, round(config.tokens * share)
+        self.tokens = round(self.config.tokens * share)
+        lengths, shares = zip(*self.config.windows, strict=True)
+        self._lengths, self._shares = lengths, np.array(shares) / sum(shares)
         self.shards: dict[str, encode_latents.LatentShard] = {}
         self.read_new_shards()
         self.mean, self.deviation = encode_latents.channel_statistics(self.shards.values())
@@ -103,21 +101,35 @@ class LatentDataset:
         shard = self.shards[str(rng.choice(list(self.shards)))]
         whole, rows, columns = shard.latents.shape[2:]
         pattern = _conditioning_pattern(shard, rng)
-        wanted = 1 + int(rng.choice(len(LENGTHS), p=LENGTHS))
-        frames = whole if pattern == "keyframe" else min(max(wanted, LEAST[pattern]), whole)
-        ceiling = (
-            _ceiling_between(shard.ends, frames) if pattern == "returning" else _noise_ceiling(pattern, frames, rng)
-        )
+        wanted = int(rng.choice(self._lengths, p=self._shares))
+        frames = self._frame_count(pattern, wanted, whole)
+        ceiling = self._random_ceiling(shard, pattern, frames, rng)
         count = min(max(1, self.tokens // (frames * rows * columns)), len(shard.scenes))
         picked = torch.from_numpy(rng.choice(len(shard.scenes), size=count, replace=False))
         batch = LatentBatch(
             clean=self._normalise(shard.latents[picked, :, :frames]),
             ceiling=ceiling.repeat_interleave(rows * columns).expand(count, -1),
             where=shard.where[picked, :frames].flatten(1, 3),
-            coordinates=token_coordinates(self.cell, frames, rows, columns).expand(count, -1, -1),
+            coordinates=token_coordinates(self.config, frames, rows, columns).expand(count, -1, -1),
             scenes=[shard.scenes[i] for i in picked.tolist()],
         )
         return self._with_keyframe(batch, shard, picked, rng) if pattern == "keyframe" else batch
+
+    def _frame_count(self, pattern: str, wanted: int, whole: int) -> int:
+        """Latent frames of a batch: as many as `wanted`, but no fewer than its pattern needs."""
+        if pattern in {"keyframe", "returning"}:
+            return whole
+        least = self.config.context + 2 if pattern == "turned" else LEAST[pattern]
+        return min(max(wanted, least), whole)
+
+    def _random_ceiling(
+        self, shard: encode_latents.LatentShard, pattern: str, frames: int, rng: np.random.Generator
+    ) -> Tensor:
+        if pattern == "returning":
+            return _ceiling_between(shard.ends, frames)
+        if pattern == "turned":
+            return _ceiling_between((1 + self.config.context, 0), frames)
+        return _noise_ceiling(pattern, frames, rng)
 
     def _with_keyframe(
         self, batch: LatentBatch, shard: encode_latents.LatentShard, picked: Tensor, rng: np.random.Generator
@@ -126,7 +138,7 @@ class LatentDataset:
         still = int(rng.integers(len(shard.stills_at)))
         extra = self._normalise(shard.stills[picked, still][:, :, None])
         rows, columns = shard.stills.shape[-2:]
-        place = token_coordinates(self.cell, 1, rows, columns, at_frame=shard.stills_at[still]).expand(
+        place = token_coordinates(self.config, 1, rows, columns, at_frame=shard.stills_at[still]).expand(
             len(extra), -1, -1
         )
         return LatentBatch(
@@ -144,7 +156,7 @@ class LatentDataset:
 
 
 def _conditioning_pattern(shard: encode_latents.LatentShard, rng: np.random.Generator) -> str:
-    """What of a batch is given. A clip that does not begin at the beginning never goes without."""
+    """What is given of a batch. A clip that begins in the middle of its motion always has something given."""
     if shard.beginning in {"turned", "returning"}:
         return shard.beginning
     if shard.beginning == "first" and rng.random() >= GIVEN:
@@ -155,13 +167,11 @@ def _conditioning_pattern(shard: encode_latents.LatentShard, rng: np.random.Gene
 
 
 def _noise_ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tensor:
-    """The most noise that each of a clip's latent frames may get."""
+    """The maximal noise level of each latent frame."""
     if pattern == "noised":
         return torch.from_numpy(np.interp(np.linspace(0, 2, frames), [0, 1, 2], rng.uniform(0.1, 1, 3))).float()
     ceiling, first, last = torch.ones(frames), 0, 0
-    if pattern == "turned":
-        first = 1 + TURN // SPAN
-    elif pattern in {"first", "ends"} or (pattern == "keyframe" and rng.random() < 0.5):
+    if pattern in {"first", "ends"} or (pattern == "keyframe" and rng.random() < 0.5):
         first = min(int(rng.choice([1, 1, 2, 3])), frames - 2)
     if pattern in {"last", "ends"}:
         last = min(int(rng.choice([1, 2, 3])), frames - 1 - first)
@@ -171,7 +181,7 @@ def _noise_ceiling(pattern: str, frames: int, rng: np.random.Generator) -> Tenso
 
 
 def _ceiling_between(ends: tuple[int, int], frames: int) -> Tensor:
-    """So many latents given in front and behind, and all noise between them."""
+    """Latent frames given at either end, and free ones between them."""
     ceiling = torch.ones(frames)
     ceiling[: ends[0]] = 0
     ceiling[frames - ends[1] :] = 0
@@ -182,6 +192,7 @@ class CaptionEncoder:
     """Writes a new caption for each scene at every call, and encodes it with the frozen text encoder."""
 
     def __init__(self, work: Path) -> None:
+        self.grammar = captions.GRAMMARS[TrainingConfig.read(work).grammar]
         self.tokenizer, self.encoder = train_text.load_text_encoder(work)
 
     def __call__(self, scenes: list[Scene], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -189,12 +200,11 @@ class CaptionEncoder:
 
     @torch.no_grad()
     def encode_texts(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        """(encoded text (texts, tokens, width), attention mask (texts, tokens))."""
-        ids, mask = train_text.tokenize_texts(self.tokenizer, texts)
+        """Encoded texts [B, L, width] and their attention mask [B, L]."""
+        ids, mask = tokenize_texts(self.tokenizer, texts)
         return self.encoder(input_ids=ids, attention_mask=mask)[0], mask
 
-    @staticmethod
-    def _random_caption(scene: Scene, rng: np.random.Generator) -> str:
+    def _random_caption(self, scene: Scene, rng: np.random.Generator) -> str:
         if rng.random() < NO_CAPTION:
-            return "" if rng.random() < 0.7 else NEGATIVE
-        return captions.write_caption(scene, rng)[0]
+            return "" if rng.random() < 0.7 else train_text.NEGATIVE
+        return captions.write_caption(scene, rng, grammar=self.grammar)[0]

@@ -13,13 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.mini.training.components import training_dtype
+
 
 def orthogonalise_matrix(matrix: Tensor, rounds: int = 5) -> Tensor:
-    """The nearest matrix whose singular values are all about 1, by Newton-Schulz iterations in bfloat16.
+    """The nearest matrix with singular values of about 1, by Newton-Schulz iterations in the dtype
+    that this machine multiplies fastest: bfloat16 is precise enough.
 
     `matrix` is (..., rows, columns) with any number of matrices in front.
     """
-    x = matrix.bfloat16()
+    x = matrix.to(training_dtype())
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
@@ -31,7 +34,7 @@ def orthogonalise_matrix(matrix: Tensor, rounds: int = 5) -> Tensor:
 
 
 def _split_rows(matrix: Tensor) -> Tensor:
-    """A wide convolution's matrix as several of at most 64 rows: ten times cheaper to orthogonalise."""
+    """A wide convolution's matrix as several of at most 64 rows, which is ten times as fast to orthogonalise."""
     rows, columns = matrix.shape
     if columns < 1024 or rows <= 64:
         return matrix
@@ -79,7 +82,7 @@ class Muon:
             self.parameters[name].grad = None
 
     def _parameter_updates(self, gradients: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-        """Matrices of one shape are made orthogonal together: a layer has many alike, and each is small."""
+        """Matrices of one shape are orthogonalised as a batch, because each is small."""
         alike: dict[torch.Size, dict[str, Tensor]] = {}
         for name, gradient in gradients.items():
             if name not in self.matrices:
@@ -100,7 +103,7 @@ class Muon:
         return (first / unbiased[0]) / ((second / unbiased[1]).sqrt() + 1e-8)
 
     def restart_averages(self) -> None:
-        """Take the parameters as they are now for masters and averages, as if training began here."""
+        """Reset masters and averages to the current parameters."""
         for name, parameter in self.parameters.items():
             self.master[name].copy_(parameter)
             self.average[name].copy_(parameter)

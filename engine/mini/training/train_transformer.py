@@ -1,9 +1,8 @@
-"""Fourth stage: the transformer learns to denoise latents of drawn clips from their captions.
+"""Fourth stage: trains the transformer to denoise latents of drawn clips from their captions.
 
-Rectified flow: x = (1 - s) clip + s noise, and the model tells noise - clip. Two things make it learn in
-hours of one CPU what else takes days: cells that hold a thing count more, and a head that lives only while
-training asks a middle layer where the things are at every frame, so that places and paths are decided
-before pictures are sharp.
+Rectified flow: x = (1 - s) clip + s noise, and the model predicts noise - clip. Two things reduce days on a CPU to
+hours: cells that hold a thing weigh more in the loss, and a head that exists only in training predicts from a middle
+layer where the things are at every frame, so that positions and paths are learnt before details.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.mini.training.components import new_transformer, training_device
+from engine.mini.training.components import new_transformer, training_device, training_dtype
 from engine.mini.training.config import TrainingConfig
 from engine.mini.training.encode_latents import WHERE
 from engine.mini.training.latent_dataset import WORN, CaptionEncoder, LatentBatch, LatentDataset
 from engine.mini.training.muon import Muon
-from engine.mini.training.progress import TrainingLog
+from engine.mini.training.progress import TrainingLog, save_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,15 +28,15 @@ if TYPE_CHECKING:
 
 THING_WEIGHT: Final = 6.0
 WHERE_WEIGHT: Final = 5.0
-# Left to AdamW. Muon pushed the first layer of the caption projection until every unit behind it was shut for good.
+# Left to AdamW. Muon drove the first layer of the caption projection until every unit behind it was permanently zero.
 ADAM: Final = ("proj_in", "proj_out", "time_embed", "caption", "table", "where")
-# AdamW's rate beside Muon's. At three times this the embedding of the timestep drifted until 180 of its 192 units were
-# shut, and the model hardly knew how noisy what it saw was.
+# AdamW's rate as a share of Muon's. At three times this the embedding of the timestep drifted until 180 of its 192
+# units were permanently zero, and the model could hardly tell the noise level.
 ADAM_SHARE: Final = 0.05
 
 
 class PlainAttention:
-    """Attention by two plain products: on a CPU its backward pass is three times faster than the fused one."""
+    """Attention as two matrix products: on a CPU its backward pass is three times as fast as the fused one."""
 
     def __call__(
         self,
@@ -67,9 +66,9 @@ def _apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 class TransformerWithProbe(nn.Module):
-    """The transformer and, while training, the head that tells where the things are from a middle layer.
+    """The transformer with the head that predicts from a middle layer where the things are.
 
-    `compiled` fuses the blocks: twice as fast on a CPU, for a minute's wait at the start.
+    `compiled` fuses the blocks: twice as fast on a CPU, after a minute of compilation.
     """
 
     def __init__(self, transformer: LTXVideoTransformer3DModel, *, compiled: bool = False) -> None:
@@ -103,7 +102,7 @@ class TransformerWithProbe(nn.Module):
 
 
 def use_plain_attention(transformer: LTXVideoTransformer3DModel) -> None:
-    """Train with `PlainAttention` where that is the faster one."""
+    """Use `PlainAttention` where it is faster."""
     if training_device().type == "cpu":
         for module in transformer.modules():
             if hasattr(module, "set_processor"):
@@ -111,10 +110,10 @@ def use_plain_attention(transformer: LTXVideoTransformer3DModel) -> None:
 
 
 def sample_noise_levels(rng: np.random.Generator, count: int) -> Tensor:
-    """Mostly near 1, where words decide what a clip shows; a third anywhere, where outlines become sharp.
+    """Noise levels mostly near 1, where the caption decides what a clip shows; a third uniform, for sharp outlines.
 
-    A clip is 17,000 numbers, so that a few hundredths of it among noise already tell place and hour: where it shows
-    through at all, a model has no need to read. Without many of its lessons above 0.96 it never did.
+    A clip is 17,000 numbers, so a few hundredths of it among noise already reveal place and time of day, and the model
+    has no need of the caption. Without many batches above level 0.96 it did not learn to read.
     """
     levels = 1 / (1 + np.exp(-rng.normal(1.0, 1.0, count)))
     kind = rng.random(count)
@@ -123,7 +122,7 @@ def sample_noise_levels(rng: np.random.Generator, count: int) -> Tensor:
 
 
 def noise_conditions(batch: LatentBatch) -> Tensor:
-    """The clean latents, with a little noise in what is given: what was made is never quite what was drawn."""
+    """The clean latents, with a little noise in given ones: generated frames are never quite like drawn ones."""
     if not batch.is_given.any():
         return batch.clean
     amount = WORN * torch.rand(len(batch.clean), 1, 1, device=batch.clean.device) * batch.is_given[..., None]
@@ -133,9 +132,10 @@ def noise_conditions(batch: LatentBatch) -> Tensor:
 def flow_losses(
     student: TransformerWithProbe, batch: LatentBatch, level: Tensor, text: Tensor, mask: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(error of the flow, error of where): means over the tokens that are not given, the things' more.
+    """The squared errors of the flow and of the things' positions, means over the tokens that are not given, weighted
+    by coverage.
 
-    No token is noised beyond its ceiling, which is how an engine treats a frame given at less than full strength.
+    No token is noised beyond its ceiling, as the engine treats a frame given at less than full strength.
     """
     dtype = student.where.weight.dtype
     sigma = torch.minimum(level[:, None], batch.ceiling)
@@ -154,7 +154,7 @@ def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compil
     dataset, sentences = LatentDataset(work), CaptionEncoder(work)
     torch.manual_seed(1)
     student = TransformerWithProbe(new_transformer(TrainingConfig.read(work)), compiled=compiled).to(
-        training_device(), torch.bfloat16
+        training_device(), training_dtype()
     )
     optimiser = Muon(student.named_parameters(), names_adam=ADAM, adam_share=ADAM_SHARE, keep=0.998)
     file = work / "transformer.pt"
@@ -181,14 +181,13 @@ def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compil
 
 
 def _learning_rate(peak: float, step: int, progress: float) -> float:
-    """Warm up over 50 steps, hold, and fall to nothing over the last third."""
+    """Warm-up over 50 steps, then constant, and linear to zero over the last third."""
     return peak * min(1.0, step / 50, (1.01 - progress) / 0.33)
 
 
 def _save_checkpoint(file: Path, optimiser: Muon, spent: float, dataset: LatentDataset) -> None:
     state = {"optimiser": optimiser.state_dict(), "spent": spent, "mean": dataset.mean, "deviation": dataset.deviation}
-    torch.save(state, file.with_suffix(".part"))
-    file.with_suffix(".part").rename(file)
+    save_checkpoint(file, state)
 
 
 def load_transformer(work: Path) -> tuple[LTXVideoTransformer3DModel, Tensor, Tensor]:

@@ -26,10 +26,10 @@ from engine.catalog.model import ModelEntry
 from engine.catalog.registry import DEFAULT_MODEL, find_model
 from engine.diffusion.schedule import noise_levels
 from engine.mini.training import train_transformer
-from engine.mini.training.components import training_device
+from engine.mini.training.components import training_device, training_dtype
 from engine.mini.training.latent_dataset import CaptionEncoder, LatentBatch, LatentDataset
 from engine.mini.training.muon import Muon
-from engine.mini.training.progress import TrainingLog
+from engine.mini.training.progress import TrainingLog, save_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,8 +179,7 @@ class Distillation:
     def save(self, file: Path, spent: float) -> None:
         """Save the optimiser, the teacher's digest and the seconds spent."""
         state = {"optimiser": self.optimiser.state_dict(), "spent": spent, "teacher": self._teacher_digest()}
-        torch.save(state, file.with_suffix(".part"))
-        file.with_suffix(".part").rename(file)
+        save_checkpoint(file, state)
 
     def resume(self, file: Path) -> float:
         """Load a checkpoint, if it exists. Returns the seconds spent, 0 if it was of another teacher."""
@@ -253,8 +252,9 @@ def write_adapter(weights: dict[str, Tensor], folder: Path) -> None:
 
 
 def _freeze_transformer(transformer: LTXVideoTransformer3DModel) -> LTXVideoTransformer3DModel:
-    """The transformer in bfloat16 as it ships, frozen."""
-    return transformer.to(training_device(), torch.bfloat16).requires_grad_(requires_grad=False)
+    """The transformer rounded to bfloat16 as it ships, frozen."""
+    rounded = transformer.to(training_device(), torch.bfloat16)
+    return rounded.to(training_dtype()).requires_grad_(requires_grad=False)
 
 
 def _to_device(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

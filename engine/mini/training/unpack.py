@@ -1,6 +1,6 @@
-"""The opposite of `export`: takes a shipped folder apart into a work folder, so that training goes on from what ships.
+"""The inverse of `export`: turns a folder of weights into a work folder, so that training goes on from them.
 
-What a folder does not hold begins anew: the optimisers' momenta, and the head that says where things are.
+What the weights lack starts anew: the optimisers' momenta, and the head that predicts where things are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
 from diffusers.loaders import LTXVideoLoraLoaderMixin
 from transformers import PreTrainedTokenizerFast, T5EncoderModel
 
-from engine.mini.training import train_transformer, train_turbo
+from engine.mini.training import surgery, train_transformer, train_turbo
 from engine.mini.training.config import TrainingConfig
 from engine.mini.training.muon import Muon
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 
 def unpack_weights(work: Path, folder: Path) -> None:
-    """Write every stage's checkpoint as if it had just ended with these weights; minutes count from nothing.
+    """Write every stage's checkpoint as if it had just ended with these weights, fitted to the recipe of `work` by
+    surgery; minutes count from zero.
 
-    Raises ValueError if `work` has been trained in already, or its recipe is of another size than the weights.
+    Raises ValueError if `work` has been trained in already, or its recipe does not extend that of the weights.
     """
     if trained := [file.name for file in work.glob("*.pt")]:
         raise ValueError(f"{work} holds {', '.join(sorted(trained))} already; unpack into a folder of its own")
-    vae = AutoencoderKLLTXVideo.from_pretrained(folder / "vae")
-    transformer = LTXVideoTransformer3DModel.from_pretrained(folder / "transformer")
     config = TrainingConfig.read(work)
-    if (config.channels, config.layers) != (transformer.config.in_channels, transformer.config.num_layers):
-        raise ValueError(f"{folder} was trained by another recipe than {work}; name it with --recipe")
+    vae = surgery.fit_vae(AutoencoderKLLTXVideo.from_pretrained(folder / "vae"), config)
+    shipped = LTXVideoTransformer3DModel.from_pretrained(folder / "transformer")
+    transformer = surgery.fit_transformer(shipped, config)
     T5EncoderModel.from_pretrained(folder / "text_encoder").save_pretrained(work / "text")
     PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").save_pretrained(work / "text")
     torch.save(_finished_checkpoint(vae.named_parameters()), work / "vae.pt")
     student = train_transformer.TransformerWithProbe(transformer)
-    torch.nn.init.zeros_(student.where.weight)  # knowing nothing, it also disturbs nothing at first
+    torch.nn.init.zeros_(student.where.weight)  # untrained, it must not disturb the layers at first
     scale = {"mean": vae.latents_mean.clone(), "deviation": vae.latents_std.clone()}
     torch.save(_finished_checkpoint(student.named_parameters()) | scale, work / "transformer.pt")
-    if (folder / train_turbo.ADAPTER).exists():
+    if (folder / train_turbo.ADAPTER).exists() and config.layers == shipped.config.num_layers:
         torch.save(_adapter_checkpoint(folder, transformer) | {"teacher": ""}, work / "turbo.pt")
 
 

@@ -1,6 +1,6 @@
 """The autoencoder's training data: crops of rendered clips and of single frames.
 
-A single frame costs a tenth of a clip and teaches as much about colours and outlines, so there are many.
+A single frame costs a tenth of a clip and is worth as much for colours and outlines, so there are many.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engine.mini.dataset.arrays import ByteArray
 from engine.mini.dataset.renderer import RenderedClip, render_clip
-from engine.mini.dataset.scenes import FPS, random_scene
+from engine.mini.dataset.scenes import random_scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.mini.training.config import TrainingConfig
 
-WHOLE: Final = 0.15  # share of the clips that are whole pictures, with their borders
+WHOLE: Final = 0.15  # share of the clips that are whole frames, with their borders
 LONG: Final = 0.4  # share of the other clips that are 17 frames long; the rest have 9, which are cheaper
-LATEST: Final = 48  # frames into its motion at which a clip may begin
+LATEST: Final = 6  # seconds into its motion at which a clip may begin
 
 
 @dataclass(frozen=True, slots=True)
 class VideoBatch:
-    """`video` (batch, 3, frames, height, width) in -1..1 and `mask` (batch, 1, frames, height, width)."""
+    """`video` [B, 3, F, H, W] in -1..1 and the coverage of the things, `mask` [B, 1, F, H, W]."""
 
     video: Tensor
     mask: Tensor
@@ -57,23 +57,23 @@ class CropDataset(IterableDataset[tuple[VideoBatch, VideoBatch]]):
 
 
 def crop_loader(config: TrainingConfig, seed: int, workers: int) -> Iterator[tuple[VideoBatch, VideoBatch]]:
-    """Steps to learn from, drawn by `workers` processes beside the one that trains, or by itself."""
+    """Batches drawn by `workers` processes, or by this one if there are none."""
     return iter(DataLoader(CropDataset(config, seed), batch_size=None, num_workers=workers))
 
 
 def to_video(frames: ByteArray) -> Tensor:
-    """uint8 (frames, height, width, 3) to float32 (3, frames, height, width) in -1..1."""
+    """uint8 [F, H, W, 3] to float32 [3, F, H, W] in -1..1."""
     return torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1
 
 
 def square_crops(config: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
-    """Square pieces of random clips: of each scene one around a thing and one from anywhere.
+    """Square crops of random clips: of each scene one around a thing and one from anywhere.
 
-    Corners lie on whole cells, as the cells of whole pictures do.
+    Corners lie on whole cells, as they do in whole frames.
     """
     videos, masks = [], []
     for _ in range(scenes):
-        clip = _random_clip(rng, config.shapes[int(rng.integers(len(config.shapes)))], frames)
+        clip = _random_clip(config, rng, frames)
         for left, top in (_corner_near_thing(config, rng, clip), _random_corner(config, rng, clip)):
             piece = np.s_[:, top : top + config.crop, left : left + config.crop]
             videos.append(to_video(clip.frames[piece]))
@@ -82,18 +82,26 @@ def square_crops(config: TrainingConfig, rng: np.random.Generator, *, scenes: in
 
 
 def whole_frames(config: TrainingConfig, rng: np.random.Generator, *, scenes: int, frames: int) -> VideoBatch:
-    """Whole pictures of random clips, all of one shape."""
-    shape = config.shapes[int(rng.integers(len(config.shapes)))]
-    clips = [_random_clip(rng, shape, frames) for _ in range(scenes)]
+    """Whole frames of random clips, all of one shape."""
+    shape = _random_shape(config, rng)
+    clips = [_random_clip(config, rng, frames, shape) for _ in range(scenes)]
     return VideoBatch(
         torch.stack([to_video(clip.frames) for clip in clips]),
         torch.stack([torch.from_numpy(clip.mask)[None] for clip in clips]),
     )
 
 
-def _random_clip(rng: np.random.Generator, shape: tuple[int, int], frames: int) -> RenderedClip:
-    start = float(rng.integers(0, LATEST)) / FPS
-    return render_clip(random_scene(rng), width=shape[0], height=shape[1], frames=frames, start=start)
+def _random_clip(
+    config: TrainingConfig, rng: np.random.Generator, frames: int, shape: tuple[int, int] | None = None
+) -> RenderedClip:
+    """A clip of this shape, or of a random one."""
+    width, height = shape or _random_shape(config, rng)
+    start = float(rng.integers(0, LATEST * config.fps)) / config.fps
+    return render_clip(random_scene(rng), width=width, height=height, frames=frames, fps=config.fps, start=start)
+
+
+def _random_shape(config: TrainingConfig, rng: np.random.Generator) -> tuple[int, int]:
+    return config.shapes[int(rng.integers(len(config.shapes)))]
 
 
 def _corner_near_thing(config: TrainingConfig, rng: np.random.Generator, clip: RenderedClip) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from PIL import Image
 from engine.mini import evaluate
 from engine.mini.dataset.scenes import Scene
 from engine.mini.evaluation import scores
+from engine.mini.evaluation.autoencoder import load_autoencoder
 from engine.mini.evaluation.sampling import (
     ClipGenerator,
     EvaluationPrompt,
@@ -51,13 +52,20 @@ def test_a_generator_returns_the_engine_s_frames_and_keeps_the_time(clip_generat
 def test_the_main_table_has_every_motion_and_both_languages(clip_generator: ClipGenerator) -> None:
     section = evaluate.report_single(clip_generator, held_out_prompts(1))
     assert len(section.trials) == 1
-    for row in ("| colour |", "| all of these |", "| bouncing |", "English (1) | French (0)", "| flicker |"):
+    for row in (
+        "| colour |",
+        "| all of these |",
+        "| bouncing |",
+        "English (1) | French (0)",
+        "| flicker, levels |",
+        "| ghost, % |",
+    ):
         assert row in section.text
 
 
 def test_the_autoencoder_is_measured_by_itself(weights: Path) -> None:
-    section = evaluate.report_autoencoder(weights, [BALL])
-    assert section.trials[0].frames.shape == (40, 96, 160, 3)
+    section = evaluate.report_autoencoder(load_autoencoder(weights), [BALL])
+    assert section.trials[0].frames.shape == (40, 192, 320, 3)
     assert "of frame 0" in section.text
 
 

@@ -11,18 +11,32 @@ import pytest
 from engine.mini.dataset import captions
 from engine.mini.dataset.captions import ATTRIBUTES, UNSAID
 from engine.mini.dataset.scenes import Scene, random_scene
-from engine.mini.dataset.vocabulary import ENGLISH, FRENCH, Language
-from engine.mini.training import train_text
+from engine.mini.dataset.synonyms import FOREIGN
+from engine.mini.dataset.vocabulary import ENGLISH, FRENCH, Language, all_phrases
+from engine.mini.training.tokenizer import new_tokenizer
 
+GRAMMARS = pytest.mark.parametrize("grammar", [captions.PLAIN, captions.WIDE], ids=["plain", "wide"])
 LANGUAGES = pytest.mark.parametrize("language", ["en", "fr"])
 
 
-def written(seed: int, language: Language, count: int, *, held_out: bool = False) -> list[tuple[Scene, str]]:
+def written(
+    seed: int,
+    language: Language,
+    count: int,
+    *,
+    held_out: bool = False,
+    grammar: captions.Grammar = captions.PLAIN,
+) -> list[tuple[Scene, str]]:
     """Scenes and what is said of them, without capitals and full stops."""
     rng = np.random.default_rng(seed)
     scenes = [random_scene(rng, held_out=held_out) for _ in range(count)]
     return [
-        (scene, captions.write_caption(scene, rng, language=language, held_out=held_out)[0].lower().rstrip("."))
+        (
+            scene,
+            captions.write_caption(scene, rng, language=language, held_out=held_out, grammar=grammar)[0]
+            .lower()
+            .rstrip("."),
+        )
         for scene in scenes
     ]
 
@@ -58,9 +72,36 @@ def test_sentences_say_what_the_scene_is(language: Language) -> None:
 
 
 @LANGUAGES
-def test_sentences_are_whole(language: Language) -> None:
+def test_the_wide_grammar_leaves_out_things_and_colours_and_labels_say_so(language: Language) -> None:
+    rng = np.random.default_rng(10)
+    thing, colour = (list(ATTRIBUTES).index(name) for name in ("thing", "colour"))
+    unsaid = np.zeros(2)
+    for scene in (random_scene(rng, pair=number % 4 == 0) for number in range(600)):
+        _, labels = captions.write_caption(scene, rng, language=language, grammar=captions.WIDE)
+        unsaid += [labels[thing] == UNSAID, labels[colour] == UNSAID]
+        assert scene.second is None or UNSAID not in (labels[thing], labels[colour])
+    assert (unsaid > 10).all()
+    assert (unsaid < 60).all()
+
+
+def test_foreign_words_are_none_of_the_grammars() -> None:
+    known = {word for phrase in all_phrases(captions.WIDE.english, captions.WIDE.french) for word in phrase.split()}
+    assert not set(FOREIGN) & known
+
+
+def test_no_phrase_of_the_wide_grammar_names_two_classes() -> None:
+    for words in (captions.WIDE.english, captions.WIDE.french):
+        for table in (words.things, words.colours, words.motions, words.places, words.times):
+            owners: dict[object, str] = {}
+            for name, phrases in table.items():
+                assert all(owners.setdefault(phrase, name) == name for phrase in phrases)
+
+
+@GRAMMARS
+@LANGUAGES
+def test_sentences_are_whole(language: Language, grammar: captions.Grammar) -> None:
     for held_out in (False, True):
-        for _, sentence in written(3, language, 200, held_out=held_out):
+        for _, sentence in written(3, language, 200, held_out=held_out, grammar=grammar):
             assert not re.search(r"[{}()]|  | ,|,,|, ,|^,|,$", sentence)
 
 
@@ -122,11 +163,14 @@ def test_held_out_sentences_leave_nothing_out_and_training_never_has_them(langua
         assert not re.search(r"\bthere (is|are)\b|\bil y a\b", sentence)
 
 
+@GRAMMARS
 @LANGUAGES
-def test_the_vocabulary_has_every_word(language: Language) -> None:
-    tokenizer = train_text.new_tokenizer()
+def test_the_vocabulary_has_every_word(language: Language, grammar: captions.Grammar) -> None:
+    tokenizer = new_tokenizer(grammar)
     for held_out in (False, True):
-        for _, sentence in written(8, language, 200, held_out=held_out):
+        for _, sentence in written(
+            8, language, 200, held_out=held_out, grammar=replace(grammar, left_out={}, foreign=0)
+        ):
             pieces = tokenizer.convert_ids_to_tokens(tokenizer(sentence).input_ids)
             assert "<unk>" not in pieces
             words = re.split(r"[^a-z0-9]+", tokenizer.backend_tokenizer.normalizer.normalize_str(sentence))

@@ -12,6 +12,7 @@ import pytest
 from engine.mini.dataset.arrays import ByteArray
 from engine.mini.dataset.motion import MotionChange
 from engine.mini.dataset.renderer import paint_background, render_clip
+from engine.mini.dataset.scenery import rain_period
 from engine.mini.dataset.scenes import COLOURS, PLACES, THINGS, TIMES, Scene
 from engine.mini.evaluation.detection import HUES
 
@@ -36,6 +37,20 @@ def test_a_clip_has_the_requested_size_and_depends_on_the_scene_alone() -> None:
 def test_a_clip_may_start_in_the_middle() -> None:
     whole = render_clip(SCENE, frames=17).frames
     assert np.array_equal(render_clip(SCENE, frames=9, start=1.0).frames, whole[8:])
+
+
+def test_a_clip_of_more_frames_a_second_shows_the_same_motion() -> None:
+    slow, fast = render_clip(SCENE, frames=9), render_clip(SCENE, frames=25, fps=24)
+    assert np.array_equal(fast.frames[::3], slow.frames)
+
+
+@pytest.mark.parametrize("fps", [8, 24])
+def test_rain_repeats_within_the_frames_of_a_latent(fps: int) -> None:
+    period = rain_period(fps)
+    frames = render_clip(replace(SCENE, motion="still", rain=True), frames=17, fps=fps).frames
+    assert 8 % period == 0
+    assert np.array_equal(frames[period:], frames[:-period])
+    assert not np.array_equal(frames[1], frames[0])
 
 
 @pytest.mark.parametrize("thing", THINGS)

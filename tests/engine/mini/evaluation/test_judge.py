@@ -52,6 +52,12 @@ def test_the_judge_sees_what_was_drawn() -> None:
     assert max(trial.verdict.flicker for trial in trials) < 0.5
 
 
+def test_the_judge_sees_what_was_drawn_at_24_frames_a_second() -> None:
+    drawn = (render_clip(scene(number), frames=121, fps=24).frames for number in range(8))
+    trials = [scores.judge_trial(scene(number), frames, fps=24) for number, frames in enumerate(drawn)]
+    assert not wrong(trials, dict(scores.SINGLE))
+
+
 def test_the_judge_sees_it_through_blur_and_noise() -> None:
     rng = np.random.default_rng(0)
     clips = [

@@ -44,7 +44,7 @@ def lane(*, given: bool = False, course: StepSchedule = COURSE) -> DistillationB
         clean=torch.randn(2, 12, 16),
         ceiling=((torch.arange(12) >= 6) | (not given)).float().expand(2, -1),
         where=torch.empty(0),
-        coordinates=token_coordinates(16, 2, 2, 3).expand(2, -1, -1),
+        coordinates=token_coordinates(SMALL, 2, 2, 3).expand(2, -1, -1),
         scenes=[],
     )
     return train_turbo.new_batch(batch, torch.randn(2, 5, 32) * 4, torch.ones(2, 5), course, np.random.default_rng(0))

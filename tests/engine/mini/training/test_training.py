@@ -32,17 +32,23 @@ from engine.types import Done, EngineConfig, Request
 
 A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is
 TINY = TrainingConfig(
+    fps=8,
     cell=16,
+    spacing=16,
     shapes=((96, 64), (64, 96)),
     channels=8,
     encoder=(8, 8, 16, 16),
     decoder=(8, 16, 32),
+    decoder_layers=(1, 2, 4, 1),
     layers=2,
     heads=1,
     crop=32,
     clips=1,
     pictures=1,
     tokens=300,
+    windows=SMALL.windows,
+    context=2,
+    grammar="plain",
 )
 
 
@@ -110,7 +116,7 @@ def test_what_ships_can_be_taken_apart_and_trained_on(work_folder: Path, tmp_pat
 def test_weights_of_another_size_are_not_taken_apart(work_folder: Path, tmp_path: Path) -> None:
     train.export_weights(work_folder, tmp_path / "shipped")
     TrainingConfig.write(SMALL, tmp_path)
-    with pytest.raises(ValueError, match="another recipe"):
+    with pytest.raises(ValueError, match=r"another recipe|layers"):
         unpack.unpack_weights(tmp_path, tmp_path / "shipped")
 
 
@@ -125,7 +131,7 @@ def test_turbo_ships_with_the_transformer_it_was_learnt_from(work_folder: Path, 
 
 def test_the_decoder_stage_leaves_every_latent_as_it_is(work_folder: Path) -> None:
     before = train_vae.load_vae(work_folder)
-    train_vae.train_vae(work_folder, A_MOMENT, decoder_only=True)
+    train_vae.train_vae(work_folder, A_MOMENT, train_vae.DECODER)
     after = train_vae.load_vae(work_folder)
     video = torch.randn(1, 3, 9, 32, 32)
     with torch.no_grad():
@@ -219,7 +225,7 @@ def test_what_is_given_takes_every_form_an_operation_needs(work_folder: Path) ->
 
 
 def test_coordinates_are_those_of_the_condition_pipeline() -> None:
-    seconds, rows, columns = token_coordinates(16, 3, 2, 2)
+    seconds, rows, columns = token_coordinates(SMALL, 3, 2, 2)
     assert seconds[::4].tolist() == [0.0, 1 / 8, 9 / 8]
     assert rows[:4].tolist() == [0, 0, 16, 16]
     assert columns[:4].tolist() == [0, 16, 0, 16]
@@ -260,10 +266,10 @@ def test_no_loss_counts_what_was_given(work_folder: Path, batches: list[LatentBa
 def test_captions_are_dropped_now_and_then(work_folder: Path) -> None:
     rng = np.random.default_rng(0)
     scene = random_scene(rng)
-    said = [CaptionEncoder._random_caption(scene, rng) for _ in range(300)]
+    encoder = CaptionEncoder(work_folder)
+    said = [encoder._random_caption(scene, rng) for _ in range(300)]
     assert 10 < said.count("") < 50
     assert len(set(said)) > 100
-    assert work_folder.exists()
 
 
 def test_orthogonal_updates_have_singular_values_near_one() -> None:
