@@ -21,6 +21,7 @@ from msgspec import inspect
 from api.errors import Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType
 from api.http import forms
 from api.http.forms import FilePart
+from api.http.nested_fields import RepeatedField, nest_fields, numbered_elements
 from api.http.validation_errors import field_names, invalid_field, type_info, union_members
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ JSON = "application/json"
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 SUPPORTED = (JSON, MULTIPART, URLENCODED)
-BODY_TIMEOUT = 60.0  # seconds; slower clients would occupy connections
+STALL_TIMEOUT = 60.0  # seconds without a byte; a slow phone may take as long as it needs, as long as it sends
 THREAD_THRESHOLD = 256 * 1024  # bytes; parsing a larger body would block the event loop for milliseconds
 MAX_VALUES = 50_000  # more than any request needs; parsing millions would block other requests
 MAX_DEPTH = 32  # of nested objects and lists
@@ -83,23 +84,16 @@ async def stream_chunks(request: Request[Any, Any, Any], stall_timeout: float) -
         except InternalServerException as error:
             raise Malformed("The connection closed before the body had arrived.") from error
         except RequestEntityTooLarge as error:
-            raise PayloadTooLarge("The body has more bytes than any upload may have.") from error
+            limit = request.route_handler.resolve_request_max_body_size()
+            raise PayloadTooLarge(f"The body may have at most {limit:,} bytes.") from error
         if chunk is None:
             return
         yield chunk
 
 
 async def _receive_body(request: Request[Any, Any, Any]) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT):
-            return await request.body()
-    except TimeoutError as error:
-        raise Malformed(f"The body did not arrive within {BODY_TIMEOUT:.0f} seconds.") from error
-    except InternalServerException as error:
-        raise Malformed("The connection closed before the body had arrived.") from error
-    except RequestEntityTooLarge as error:
-        limit = request.route_handler.resolve_request_max_body_size()
-        raise PayloadTooLarge(f"The body may have at most {limit:,} bytes.") from error
+    """The whole body. Raises what `stream_chunks` raises."""
+    return b"".join([chunk async for chunk in stream_chunks(request, STALL_TIMEOUT)])
 
 
 def parse_body(body: bytes, encoding: str, boundary: str, kind: type[T] | StructSelector[T]) -> T:
@@ -118,9 +112,7 @@ def parse_body(body: bytes, encoding: str, boundary: str, kind: type[T] | Struct
 def _parse_tree(body: bytes, encoding: str, boundary: str) -> Any:
     if encoding == JSON:
         return _parse_json(body)
-    return forms.nest_fields(
-        forms.parse_multipart(body, boundary) if encoding == MULTIPART else forms.parse_urlencoded(body)
-    )
+    return nest_fields(forms.parse_multipart(body, boundary) if encoding == MULTIPART else forms.parse_urlencoded(body))
 
 
 def _convert_tree(tree: Any, kind: type[T]) -> T:
@@ -164,17 +156,37 @@ def _parse_json(text: bytes | str, what: str = "The body") -> Any:
 
 def _fit_form(value: Any, shape: inspect.Type, name: str = "") -> Any:
     """Give a value of a form the shape it has in JSON: files go into their field, JSON text is decoded."""
-    for kind in union_members(shape):
+    kinds = list(union_members(shape))
+    for kind in kinds:
         if isinstance(kind, inspect.StructType) and isinstance(value, dict):
             types = {field.encode_name: field.type for field in kind.fields}
             return {name: _fit_form(item, types.get(name, inspect.AnyType()), name) for name, item in value.items()}
         if isinstance(kind, inspect.StructType) and isinstance(value, bytes) and FILE in field_names(kind):
             return {FILE: value}
-        if isinstance(kind, inspect.ListType) and isinstance(value, list):
-            return [_fit_form(item, kind.item_type, name) for item in value]
         if isinstance(value, str) and value[:1] == _json_opening(kind):
             return _parse_json(value, f"`{name}`")
+        if isinstance(kind, inspect.ListType) and (items := _list_items(value, kinds)) is not None:
+            return [_fit_form(item, kind.item_type, name) for item in items]
+    _reject_repetitions(value)
     return value
+
+
+def _list_items(value: Any, kinds: list[inspect.Type]) -> list[Any] | None:
+    """The elements of a list in a form; None if it is none. httpx sends a list of one as a plain value."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return numbered_elements(value)
+    is_text = value == "" or any(isinstance(kind, inspect.StrType) for kind in kinds)
+    return None if is_text else [value]
+
+
+def _reject_repetitions(value: Any) -> None:
+    """Raise Malformed where a field that is no list comes several times."""
+    if isinstance(value, RepeatedField):
+        raise Malformed(f"The form names `{value.name}` twice, but it is no list.")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _reject_repetitions(item)
 
 
 def _json_opening(kind: inspect.Type) -> str | None:

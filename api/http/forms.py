@@ -1,14 +1,12 @@
-"""Parses multipart and URL-encoded forms into the nested values that JSON would have.
+"""Parses multipart and URL-encoded forms into a list of named values, without knowledge of the fields.
 
-Supports the names of nested fields that OpenAI's clients send (`video[id]`, `storyboard[][at]`), without knowledge of
-the fields. Scalars remain strings; a file becomes its bytes.
+Scalars remain strings; a file becomes its bytes. `nested_fields` nests them by their names.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from multipart import MultipartSegment, ParserError, ParserLimitReached, PushMultipartParser
@@ -16,8 +14,6 @@ from multipart import MultipartSegment, ParserError, ParserLimitReached, PushMul
 from api.errors import Malformed, PayloadTooLarge
 
 MAX_PARTS = 200
-MAX_DEPTH = 8
-MAX_NAME_LENGTH = 200
 MALFORMED = "The body is not well-formed multipart/form-data in UTF-8."
 
 Field = tuple[str, str | bytes]
@@ -29,11 +25,6 @@ class FilePart(NamedTuple):
     field: str
     name: str
     content: bytes
-
-
-_FIELD_NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
-_BRACKET = re.compile(r"\[([^\[\]]*)\]")
-_LIST = ""  # the key between the brackets of `storyboard[]`
 
 
 def parse_multipart(body: bytes, boundary: str) -> list[Field]:
@@ -96,47 +87,3 @@ def parse_urlencoded(body: bytes) -> list[Field]:
         return list(parse_qsl(body.decode(), keep_blank_values=True, errors="strict"))
     except UnicodeDecodeError as error:
         raise Malformed("The form is not UTF-8.") from error
-
-
-def nest_fields(fields: Iterable[Field]) -> dict[str, Any]:
-    """Nest the fields by the brackets in their names. Raises Malformed if names contradict each other."""
-    root: dict[str, Any] = {}
-    for name, value in fields:
-        _insert_value(root, _split_name(name), value, name)
-    return root
-
-
-def _split_name(name: str) -> list[str]:
-    match = _FIELD_NAME.fullmatch(name) if len(name) <= MAX_NAME_LENGTH else None
-    path = [match[1], *_BRACKET.findall(match[2])] if match else []
-    if not path or len(path) > MAX_DEPTH:
-        reason = f"a form's fields are named `a`, `a[b]` or `a[]`, at most {MAX_DEPTH} deep."
-        raise Malformed(f"`{name[:80]}` cannot be read: {reason}")
-    return path
-
-
-def _insert_value(root: dict[str, Any], path: list[str], value: str | bytes, name: str) -> None:
-    """Insert a value at its path. `a[][b]` goes into the last element of `a` unless that already has a `b`."""
-    here: Any = root
-    for depth, key in enumerate(path):
-        last = depth == len(path) - 1
-        fresh: Any = value if last else [] if path[depth + 1] == _LIST else {}
-        if key == _LIST and isinstance(here, list):
-            if last or not here or _has_value(here[-1], path[depth + 1 :]):
-                here.append(fresh)
-            here = here[-1]
-        elif key != _LIST and isinstance(here, dict):
-            if last and key in here:
-                raise Malformed(f"The form names `{name[:80]}` twice; a list is written `{name[:80]}[]`.")
-            here = here.setdefault(key, fresh)
-        else:
-            raise Malformed(f"The form gives `{name[:80]}` in two shapes.")
-
-
-def _has_value(element: Any, path: list[str]) -> bool:
-    """Whether the element already has a value at the path, so that the next value starts a new element."""
-    for key in path:
-        if key == _LIST or not isinstance(element, dict) or key not in element:
-            return False
-        element = element[key]
-    return True
