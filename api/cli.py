@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from api.settings import Settings, SettingsError
+from api.environment import SettingsError
+from api.settings import Settings
 
 OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.json"
 
@@ -152,16 +153,22 @@ def _run_serve(options: argparse.Namespace) -> int:
     settings = _check_tariff(_read_server_settings())
     from api import serve
 
-    serve.run_server(settings, descriptor=options.fd)
+    try:
+        serve.run_server(settings, descriptor=options.fd)
+    except serve.ServeError as error:
+        raise _CommandError(str(error)) from error
     return 0
 
 
 def _run_worker(_options: argparse.Namespace) -> int:
     settings = _check_tariff(_read_server_settings())
+    from api.sql.connection import DatabaseUnavailableError
     from api.worker.main import WrongSettingError, run_worker_process
 
     try:
         run_worker_process(settings)
+    except DatabaseUnavailableError as error:
+        raise _CommandError(str(error)) from error
     except WrongSettingError as error:
         raise _CommandError(str(error), os.EX_CONFIG) from error
     return 0
@@ -231,7 +238,7 @@ def _reconcile_stripe(_options: argparse.Namespace) -> int:
         raise _CommandError("KINORA_STRIPE_KEY is not set. Set it to the secret key of your Stripe account.")
     try:
         print("\n".join(asyncio.run(reconcile.reconcile_now(settings))))
-    except (*connection.AWAY, Problem) as error:
+    except (*connection.AWAY, connection.DatabaseUnavailableError, Problem) as error:
         raise _CommandError(str(error)) from error
     return 0
 

@@ -10,22 +10,30 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
+from api import server_urls
+from api.environment import SettingsError, format_value, read_value, refuse_unknown_variables, variable_name
 from engine.catalog import registry
 from engine.types import EngineConfig, LoraSource
 
 MIN_SECRET_LENGTH = 16
-UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
+URL_FIELDS: dict[str, Callable[[str], str]] = {
+    "database_url": server_urls.normalize_database_url,
+    "redis_url": server_urls.normalize_redis_url,
+}
 
-class SettingsError(Exception):
-    """An invalid setting; the message names the variable and the values it accepts."""
+Port = Annotated[int, Meta(ge=0, le=65535)]
+NotNegative = Annotated[int, Meta(ge=0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,13 +69,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str = ""
     data: Path = Path("data")
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Port = 8000
     public_url: str = ""
     secret: str = ""
     previous_secret: str = ""
     cors_origins: list[str] = []
-    database_connections: int = 10
-    log_level: str = "info"
+    database_connections: Annotated[int, Meta(ge=2)] = 10
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
 
     models: list[str] = msgspec.field(default_factory=lambda: ["kinora-mini"])
     aliases: dict[str, str] = msgspec.field(
@@ -76,22 +84,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, str] = {}
     device: str = "auto"
     dtype: str = "auto"
-    threads: int = 0
+    threads: NotNegative = 0
     offload: Literal["auto", "none", "model", "group"] = "auto"
     quantization: Literal["auto", "none", "float8", "int8", "nf4"] = "auto"
     tiling: Literal["auto", "on", "off"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
     attention: str = "auto"
-    parallel: int = 1
+    parallel: NotNegative = 1
     loras: dict[str, str] = {}
     frame_rules: str = ""
 
     pool: str = "default"
-    lease: float = 15.0
-    sweep_every: float = 5.0
-    job_timeout: float = 1800.0
-    max_tries: int = 3
-    max_losses: int = 20
+    lease: Seconds = 15.0
+    sweep_every: Seconds = 5.0
+    job_timeout: Seconds = 1800.0
+    max_tries: AtLeastOne = 3
+    max_losses: AtLeastOne = 20
 
     tariff: Path | None = None
     stripe_key: str = ""
@@ -100,9 +108,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     app_schemes: list[str] = []
 
     rate_limits: bool = True
-    full_disk: float = 0.95
-    max_upload: int = 50 * 1024 * 1024
-    upload_stall_timeout: float = 20.0
+    full_disk: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    max_upload: AtLeastOne = 50 * 1024 * 1024
+    upload_stall_timeout: Seconds = 20.0
 
     @property
     def loopback(self) -> bool:
@@ -144,13 +152,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def origin(self) -> str:
         """Scheme, host and port that clients use, for absolute URLs in responses."""
-        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        return self.public_url.rstrip("/") or f"http://{bracket_host(self.host)}:{self.port}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the environment. Raises SettingsError, which names the invalid variable."""
-        values = {f.name: _read_value(f.type, f.name, environ) for f in msgspec.structs.fields(cls)}
+        fields = msgspec.structs.fields(cls)
+        refuse_unknown_variables([field.name for field in fields], environ)
+        values = {field.name: read_value(field.type, field.name, environ) for field in fields}
+        values |= {field: _normalize_url(field, values[field]) for field in URL_FIELDS if values[field]}
         settings = cls(**{name: value for name, value in values.items() if value is not None})
+        _check_addresses(settings)
         _check_models(settings)
         _check_loras(settings)
         if not settings.secret:
@@ -162,14 +174,65 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def to_environment(self) -> dict[str, str]:
         """Environment variables from which a child process reads the same settings."""
         plain = msgspec.to_builtins(self, enc_hook=str)
-        return {_variable_name(name): _variable_text(value) for name, value in plain.items()}
+        return {variable_name(name): format_value(value) for name, value in plain.items()}
+
+
+def _normalize_url(field: str, url: str) -> str:
+    try:
+        return URL_FIELDS[field](url)
+    except ValueError as error:
+        raise SettingsError(f"{variable_name(field)} {error}.") from None
+
+
+def _check_addresses(settings: Settings) -> None:
+    if "/" in settings.host or (":" in settings.host and not _is_address(settings.host)):
+        raise SettingsError(f"KINORA_HOST is {settings.host!r}, but it takes an address or a name, without a port.")
+    if settings.public_url and not is_web_origin(settings.public_url, with_path=True):
+        raise SettingsError(
+            f"KINORA_PUBLIC_URL is {settings.public_url!r}, but it takes an address such as https://api.example.com."
+        )
+    for origin in settings.cors_origins:
+        if origin != "*" and not is_web_origin(origin, with_path=False):
+            raise SettingsError(
+                f"KINORA_CORS_ORIGINS has {origin!r}, but it takes origins such as https://app.example.com, or *."
+            )
+
+
+def is_web_origin(url: str, *, with_path: bool) -> bool:
+    """Whether a text is an http or https address without credentials, query and fragment, and maybe without a path."""
+    try:
+        parts = urlsplit(url)
+        valid_port = parts.port != 0
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc or re.search(r"\s", url))
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and valid_port
+        and plain
+        and (with_path or not parts.path)
+    )
+
+
+def bracket_host(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_models(settings: Settings) -> None:
     for field, names in (("models", settings.models), ("weights", settings.weights)):
         if unknown := [name for name in names if name not in registry.MODELS]:
             known = ", ".join(registry.MODELS)
-            raise SettingsError(f"{_variable_name(field)} names an unknown model {unknown[0]!r}; known are {known}.")
+            raise SettingsError(f"{variable_name(field)} names an unknown model {unknown[0]!r}; known are {known}.")
 
 
 def _check_loras(settings: Settings) -> None:
@@ -186,48 +249,7 @@ def _check_loras(settings: Settings) -> None:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address refers to this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _variable_name(name: str) -> str:
-    return UNPREFIXED.get(name, f"KINORA_{name.upper()}")
-
-
-def _variable_text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _read_value(kind: Any, name: str, environ: Mapping[str, str]) -> Any:
-    """The value of the variable in the type of the field; None if it is unset or empty."""
-    text = environ.get(_variable_name(name), "")
-    if not text:
-        return None
-    try:
-        if kind in (list[str], dict[str, str]) and text[:1] in "[{":
-            return msgspec.json.decode(text, type=kind)
-        return _parse_value(kind, text)
-    except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        reason = f"{_variable_name(name)} is {text!r}, which is invalid: {error}"
-        raise SettingsError(reason) from error
-
-
-def _parse_value(kind: Any, text: str) -> Any:
-    """Parse `a,b` as a list and `name=value,name=value` as a map; msgspec converts everything else."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if kind == list[str]:
-        return parts
-    if kind == dict[str, str]:
-        if wrong := [part for part in parts if "=" not in part]:
-            raise ValueError(f"it takes name=value,name=value, but {wrong[0]!r} has no =")
-        return dict(part.split("=", 1) for part in parts)
-    return Path(text) if kind in (Path, Path | None) else msgspec.convert(text, kind, strict=False)
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def _load_secret(data: Path) -> str:

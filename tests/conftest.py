@@ -27,6 +27,7 @@ from api.http.middleware import wrap_app
 from api.http.rate_limit import RateLimiter
 from api.http.state import AppState, build_app_state
 from api.local import supervisor
+from api.local.listener import open_listener
 from api.local.servers import Servers, run_servers
 from api.settings import Settings
 from api.sql import migrate
@@ -213,7 +214,7 @@ async def backend_url(
             threads=1,
             lease=5.0,
         )
-        listener = supervisor.open_listener("127.0.0.1", 0)
+        listener = open_listener("127.0.0.1", 0)
         async with supervisor.run_backend(
             settings, listener, lambda _: None, log=session_folder / "site.log"
         ) as backend:

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from api.settings import UNPREFIXED, Settings
+from api.environment import UNPREFIXED
+from api.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from api.local import supervisor
+from api.local.listener import open_listener
 from api.settings import Settings
 
 PROMPT = "a turquoise boat grows on the sea at sunset"
@@ -56,7 +57,7 @@ async def run_demo(prompt: str) -> int:
         _print_message("starting PostgreSQL, Redis, the web process and a worker")
         log = Path(folder) / "log"
         try:
-            listener = supervisor.open_listener("127.0.0.1", 0)
+            listener = open_listener("127.0.0.1", 0)
             async with supervisor.run_backend(
                 _private_settings(folder), listener, _print_message, log=log, durable=False
             ) as backend:

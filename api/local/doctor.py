@@ -24,6 +24,7 @@ from api.errors import Problem
 from api.local import postgres, servers
 from api.settings import Settings
 from api.sql import users
+from api.sql.connection import DatabaseUnavailableError, open_connection
 from api.worker import preflight
 from engine.catalog import registry
 from engine.placement import policy
@@ -105,8 +106,8 @@ async def _check_postgres(settings: Settings) -> Finding:
         return _check_embedded_postgres()
     try:
         version, _ = await _query_postgres(settings.database_url)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Finding("lack", f"The PostgreSQL of DATABASE_URL does not answer: {_error_text(error)}.")
+    except DatabaseUnavailableError as error:
+        return Finding("lack", str(error))
     if version < OLDEST_POSTGRES:
         return Finding("lack", f"PostgreSQL {version} is too old: Kinora needs {OLDEST_POSTGRES} or newer.")
     return Finding("ok", f"PostgreSQL {version} answers at DATABASE_URL.")
@@ -123,7 +124,7 @@ def _check_embedded_postgres() -> Finding:
 
 async def _query_postgres(url: str) -> tuple[int, float]:
     """The server's major version and its clock in Unix seconds."""
-    connection = await asyncpg.connect(url, timeout=5.0)
+    connection = await open_connection(url, timeout=5.0)
     try:
         clock = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
         return connection.get_server_version().major, clock
@@ -164,7 +165,7 @@ async def _check_clock(settings: Settings) -> Finding:
         try:
             before = time.time()
             _, theirs = await _query_postgres(settings.database_url)
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DatabaseUnavailableError:
             return Finding("note", "The clock cannot be compared with a database that does not answer.")
         apart = max(before - theirs, theirs - time.time(), 0.0)
         if apart > MAX_CLOCK_DIFFERENCE:
@@ -227,8 +228,8 @@ async def _subscribed_plan_versions(settings: Settings) -> list[tuple[str, int |
     if not settings.database_url:
         return []
     try:
-        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection = await open_connection(settings.database_url, timeout=5.0)
+    except DatabaseUnavailableError:
         return []
     try:
         return await users.list_plan_versions(connection)
@@ -264,8 +265,8 @@ async def _check_payments(settings: Settings) -> Finding:
     if not settings.stripe_key or not settings.database_url:
         return Finding("ok", "Nothing is sold here that could be stuck.")
     try:
-        connection = await asyncpg.connect(settings.database_url, timeout=5.0)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection = await open_connection(settings.database_url, timeout=5.0)
+    except DatabaseUnavailableError:
         return Finding("note", "Whether payments are stuck is unknown without the database.")
     try:
         troubles = await health.list_troubles(connection)

@@ -22,7 +22,7 @@ from api.billing.stripe import provision
 from api.billing.stripe.client import Stripe
 from api.billing.stripe.event_destinations import EventDestinations, WebhookEndpoints
 from api.local.child_process import Child, Program, retry_until_ready
-from api.settings import Settings
+from api.settings import Settings, bracket_host
 
 READY_WITHIN = 60.0
 """Seconds until it must answer."""
@@ -84,7 +84,7 @@ def _pages_url(settings: Settings, listener: socket.socket) -> str:
     """The URL of its pages for a browser, on the host of this API, which the browser has reached already."""
     host = httpx.URL(settings.public_url).host if settings.public_url else settings.host
     port = listener.getsockname()[1]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{bracket_host(host)}:{port}"
 
 
 async def _check_ready(url: str) -> None:

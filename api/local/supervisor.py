@@ -23,6 +23,7 @@ from api.billing.stripe.provision import ProvisionError
 from api.errors import Problem
 from api.local import fake_stripe, servers
 from api.local.child_process import Child, ChildEndedError, Program, retry_until_ready
+from api.local.listener import UNSPECIFIED, AddressError, listener_url, open_listener, open_listener_near
 from api.settings import Settings
 from api.sql import migrate
 
@@ -32,18 +33,11 @@ WORKER_STOPS = ((signal.SIGTERM, 20.0),)
 """The worker first gives its job back, which takes one statement and the end of a denoising step."""
 WEB_STOPS = ((signal.SIGTERM, 10.0),)
 
-UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-"""Unspecified addresses, and the loopback address at which this machine reaches them."""
-
 CONFIG_ERROR_STATUSES = (os.EX_CONFIG,)
 """Exit statuses of `kinora worker` that mean its configuration is wrong."""
 
 Reporter = Callable[[str], None]
 Result = TypeVar("Result")
-
-
-class AddressError(Exception):
-    """The address cannot be listened on; the message says which and why."""
 
 
 FAILURES = (
@@ -82,33 +76,6 @@ class Backend:
             working.cancel()
             refusing.cancel()
             await asyncio.gather(working, refusing, return_exceptions=True)
-
-
-def open_listener(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free port. Raises AddressError.
-
-    It is opened here and inherited by the web process, so that no other process takes the port in between and clients
-    wait during a restart instead of being refused.
-    """
-    if not 0 <= port <= 65535:
-        raise AddressError(f"{port} is not a port: they go from 0 to 65535.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except socket.gaierror as error:
-        raise AddressError(f"Cannot listen on {host}: {error.strerror}.") from error
-    except OSError as error:  # whose own words repeat the address
-        raise AddressError(f"Cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}.") from error
-
-
-def open_listener_near(host: str, port: int, tell: Reporter) -> socket.socket:
-    """A listening socket at the port, or at any free port if it is taken. Raises AddressError."""
-    try:
-        return open_listener(host, port)
-    except AddressError:
-        found = open_listener(host, 0)
-        tell(f"port {port} is taken; using {found.getsockname()[1]}")
-        return found
 
 
 async def run_foreground(settings: Settings, port: int, *, port_required: bool, report: Reporter) -> int:
@@ -155,7 +122,7 @@ async def run_backend(
             children.append(selling.child)
         web = await stack.enter_async_context(_run_command("serve", settings, WEB_STOPS, log, listener))
         worker = await stack.enter_async_context(_run_command("worker", settings, WORKER_STOPS, log))
-        url = _listener_url(listener)
+        url = listener_url(listener)
         await retry_until_ready(lambda: _check_ready(url), (httpx.TransportError, _NotReadyError), web, READY_WITHIN)
         keepers = await stack.enter_async_context(_keep_running((*children, web, worker), report))
         yield Backend(url, keepers)
@@ -167,7 +134,7 @@ async def _run_fake_stripe(
 ) -> AsyncIterator[fake_stripe.RunningFakeStripe]:
     """Run the fake Stripe at the next port, or at any free one, on the host of this server."""
     with open_listener_near(settings.host, min(settings.port + 1, 65535), tell) as counter:
-        reached, api = _listener_url(counter), _listener_url(listener)
+        reached, api = listener_url(counter), listener_url(listener)
         async with fake_stripe.run_fake_stripe(settings, counter, reached=reached, api=api, log=log) as running:
             tell(f"no real payments: the fake Stripe takes test cards at {running.pages}")
             if not settings.loopback:
@@ -247,13 +214,6 @@ async def _check_ready(url: str) -> None:
         answer = await client.get(f"{url}/health/ready", timeout=5.0)
     if answer.status_code != httpx.codes.OK:
         raise _NotReadyError
-
-
-def _listener_url(listener: socket.socket) -> str:
-    """The URL at which this machine reaches the listener; an unspecified address cannot be connected to."""
-    host, port = listener.getsockname()[:2]
-    host = UNSPECIFIED.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run_until_signal(main: Coroutine[Any, Any, int]) -> int:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import msgspec
-from arq.connections import ArqRedis, RedisSettings
+from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
@@ -102,7 +102,6 @@ class WakeupListener(Worker):
         super().__init__(
             functions=[func(cast("Any", self._run_claim), name=CLAIM, keep_result=0, timeout=30, max_tries=MAX_TRIES)],
             queue_name=_queue_key(pool),
-            redis_settings=RedisSettings.from_dsn(redis_url),
             handle_signals=False,
             max_jobs=1,
             keep_result=0,

@@ -10,8 +10,11 @@ from typing import Any, Protocol, TypeVar
 import asyncpg
 import msgspec
 
+from api.sql.transaction_pooler import TransactionPoolerConnection, strip_pooler_option, uses_transaction_pooler
+
 T = TypeVar("T")
 IDLE_TRANSACTION_TIMEOUT = "10s"  # a client idle for longer in a transaction is gone; its locks must not outlive it
+STATEMENT_CACHE_SIZE = 100
 AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -21,6 +24,18 @@ AWAY = (
     asyncpg.InterfaceError,
 )
 """What a server that is away, restarting or full raises: reasons to try again, not bugs."""
+
+
+UNAVAILABLE = (*AWAY, ValueError, asyncpg.PostgresError, asyncpg.InternalClientError)
+"""What connecting raises: besides a server that is away also a wrong password, option or database."""
+
+
+class DatabaseUnavailableError(Exception):
+    """No connection could be opened; the message is a sentence with the server's reason."""
+
+    def __init__(self, reason: BaseException) -> None:
+        text = str(reason).strip().rstrip(".") or type(reason).__name__
+        super().__init__(f"The PostgreSQL of DATABASE_URL does not answer: {text}.")
 
 
 class Database(Protocol):
@@ -43,24 +58,46 @@ class Pool(Protocol):
 async def connect(url: str, *, connections: int = 10, timeout: float = 30.0) -> asyncpg.Pool[Any]:
     """A pool whose connections speak jsonb as Python objects and give up a statement after `timeout` seconds.
 
-    Raises OSError or asyncpg's errors.
+    Raises DatabaseUnavailableError.
     """
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=connections,
-        init=prepare,
-        reset=_keep_session,
-        command_timeout=timeout,
-        server_settings={"idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT},
-    )
+    try:
+        pooler = await uses_transaction_pooler(url)
+        # A pooler refuses settings of a session: there, set this one on the role.
+        session_settings = {} if pooler else {"idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT}
+        return await asyncpg.create_pool(
+            strip_pooler_option(url),
+            min_size=1,
+            max_size=connections,
+            init=prepare,
+            reset=_keep_session,
+            command_timeout=timeout,
+            server_settings=session_settings,
+            connection_class=TransactionPoolerConnection if pooler else asyncpg.Connection,
+            statement_cache_size=0 if pooler else STATEMENT_CACHE_SIZE,
+        )
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailableError(error) from error
+
+
+async def open_connection(url: str, *, timeout: float = 30.0) -> asyncpg.Connection[Any]:
+    """One connection that works with and without a pooler. Raises DatabaseUnavailableError."""
+    try:
+        return await asyncpg.connect(
+            strip_pooler_option(url),
+            timeout=timeout,
+            connection_class=TransactionPoolerConnection,
+            statement_cache_size=0,
+        )
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailableError(error) from error
 
 
 async def prepare(connection: asyncpg.Connection[Any]) -> None:
     """Make a new connection read and write jsonb through msgspec."""
-    await connection.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=_encode_json, decoder=msgspec.json.decode, format="text"
-    )
+    async with connection.transaction():  # the codec's own queries take several round trips
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=_encode_json, decoder=msgspec.json.decode, format="text"
+        )
 
 
 async def _keep_session(_: asyncpg.Connection[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from api.sql.connection import AWAY
+from api.sql.connection import DatabaseUnavailableError, open_connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6B696E6F7261  # "kinora": one migrator at a time, in whichever process
@@ -19,19 +19,17 @@ class MigrationError(Exception):
 
 
 async def apply_migrations(url: str) -> list[str]:
-    """Apply the missing files of `sql/migrations` in order, under a lock; return their names.
+    """Apply the missing files of `sql/migrations` in order; return their names.
 
-    Each file is one transaction with its row in `migrations`. Raises MigrationError if an applied file has changed
-    since, because two databases would then differ unnoticed.
+    Each file is one transaction under a lock, with its row in `migrations`. Raises MigrationError if an applied file
+    has changed since, because two databases would then differ unnoticed.
     """
     try:
-        connection = await asyncpg.connect(url)
-    except (*AWAY, asyncpg.PostgresError) as error:
-        raise MigrationError(f"The database does not answer: {error}") from error
+        connection = await open_connection(url)
+    except DatabaseUnavailableError as error:
+        raise MigrationError(str(error)) from error
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        applied = await _read_checksums(connection)
-        return [name for name, text in _read_files() if await _apply_file(connection, name, text, applied)]
+        return [name for name, text in _read_files() if await _apply_file(connection, name, text)]
     finally:
         await connection.close()
 
@@ -40,7 +38,27 @@ def _read_files() -> list[tuple[str, str]]:
     return [(path.name, path.read_text()) for path in sorted(MIGRATIONS.glob("[0-9]*.sql"))]
 
 
-async def _read_checksums(connection: asyncpg.Connection[Any]) -> dict[str, str]:
+async def _apply_file(connection: asyncpg.Connection[Any], name: str, text: str) -> bool:
+    """Apply a file unless the database has it; whether it was applied."""
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+            applied = await _read_checksum(connection, name)
+            if applied is None:
+                await connection.execute(text)
+                await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)
+    except asyncpg.PostgresError as error:
+        reason = f"{name} failed: {error}"
+        raise MigrationError(reason) from error
+    if applied not in (None, checksum):
+        reason = f"{name} was changed after it was applied; write a new migration instead"
+        raise MigrationError(reason)
+    return applied is None
+
+
+async def _read_checksum(connection: asyncpg.Connection[Any], name: str) -> str | None:
+    """The checksum of an applied file, or None."""
     await connection.execute(
         """
         CREATE TABLE IF NOT EXISTS migrations (
@@ -50,21 +68,5 @@ async def _read_checksums(connection: asyncpg.Connection[Any]) -> dict[str, str]
         )
         """
     )
-    return dict(await connection.fetch("SELECT name, checksum FROM migrations"))
-
-
-async def _apply_file(connection: asyncpg.Connection[Any], name: str, text: str, applied: dict[str, str]) -> bool:
-    checksum = hashlib.sha256(text.encode()).hexdigest()
-    if name in applied:
-        if applied[name] != checksum:
-            reason = f"{name} was changed after it was applied; write a new migration instead"
-            raise MigrationError(reason)
-        return False
-    try:
-        async with connection.transaction():
-            await connection.execute(text)
-            await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)
-    except asyncpg.PostgresError as error:
-        reason = f"{name} failed: {error}"
-        raise MigrationError(reason) from error
-    return True
+    checksum: str | None = await connection.fetchval("SELECT checksum FROM migrations WHERE name = $1", name)
+    return checksum

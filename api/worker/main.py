@@ -134,6 +134,6 @@ async def _run_until_signal(settings: Settings) -> None:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """Run a worker in this process until SIGTERM or SIGINT. Raises WrongSettingError."""
+    """Run a worker in this process until SIGTERM or SIGINT. Raises WrongSettingError and DatabaseUnavailableError."""
     logs.configure_logging(settings.log_level)
     asyncio.run(_run_until_signal(settings))

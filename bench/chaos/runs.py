@@ -24,8 +24,8 @@ from typing import NamedTuple
 import msgspec
 
 from api.local import servers as embedded
-from api.local import supervisor
 from api.local.child_process import ChildEndedError
+from api.local.listener import open_listener
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql import migrate
@@ -90,7 +90,7 @@ async def _start_processes(settings: Settings) -> AsyncIterator[tuple[str, Chaos
     logs = settings.data / "logs"
     logs.mkdir(parents=True)
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(supervisor.open_listener("127.0.0.1", 0))
+        listener = stack.enter_context(open_listener("127.0.0.1", 0))
         descriptor = listener.fileno()
         web = ChaosProcess("web", settings, logs, "serve", "--fd", str(descriptor), shared=(descriptor,))
         workers = [WorkerProcess(number, settings, logs) for number in range(WORKERS)]

@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from api.local.child_process import Child, Program, retry_until_ready
-from api.local.supervisor import open_listener
+from api.local.listener import open_listener
 from bench.report import Row, format_figure, format_ratio
 from bench.resource_usage import ResourceUsage, measure_usage
 from bench.service import load, seeding

@@ -18,7 +18,7 @@ import msgspec
 from api.http.state import AppState, build_app_state
 from api.local import servers as embedded
 from api.local.child_process import Child, Program, retry_until_ready
-from api.local.supervisor import open_listener
+from api.local.listener import open_listener
 from api.settings import Settings
 from api.sql import connection as db
 from api.sql import migrate

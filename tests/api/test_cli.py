@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from api import cli
-from api.local import demo, doctor, supervisor
+from api.local import demo, doctor
+from api.local.listener import AddressError, listener_url, open_listener, open_listener_near
 from api.local.servers import Servers
 from api.settings import Settings
 from engine.types import EngineConfig
@@ -145,16 +146,53 @@ async def test_a_requested_port_that_is_taken_is_refused(data_folder: Path) -> N
     ("host", "port"), [("no.such.host.invalid", 0), ("192.0.2.1", 0), ("127.0.0.1", 65536), ("127.0.0.1", -1)]
 )
 def test_an_unusable_address_is_reported_in_a_sentence(host: str, port: int) -> None:
-    with pytest.raises(supervisor.AddressError, match=r"^[^()]+\.$"):
-        supervisor.open_listener(host, port)
+    with pytest.raises(AddressError, match=r"^[^()]+\.$"):
+        open_listener(host, port)
 
 
 def test_a_default_port_that_is_taken_is_replaced() -> None:
     told: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with supervisor.open_listener_near("127.0.0.1", port, told.append) as found:
+        with open_listener_near("127.0.0.1", port, told.append) as found:
             assert told == [f"port {port} is taken; using {found.getsockname()[1]}"]
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+async def test_a_server_that_does_not_answer_is_reported_in_a_sentence(command: str, data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    status, said, complaint = await kinora(
+        command,
+        DATABASE_URL=f"postgresql://kinora:hush@127.0.0.1:{port}/kinora",
+        REDIS_URL=f"redis://127.0.0.1:{port}/",
+        KINORA_DATA=str(data),
+        KINORA_PORT="0",
+    )
+    assert (status, said) == (1, "")
+    assert re.fullmatch(r"kinora: The PostgreSQL of DATABASE_URL does not answer: [^\n]+\.\n", complaint)
+    assert "hush" not in complaint
+
+
+async def test_serve_refuses_a_taken_port_in_a_sentence(servers: Servers, data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, _, complaint = await kinora(
+            "serve",
+            DATABASE_URL=servers.database_url,
+            REDIS_URL=servers.redis_url,
+            KINORA_DATA=str(data),
+            KINORA_PORT=str(port),
+        )
+    assert (status, complaint) == (1, f"kinora: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n")
+
+
+def test_an_unspecified_ipv6_address_also_takes_ipv4() -> None:
+    with open_listener("::", 0) as listener:
+        port = listener.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port)).close()
+        assert listener_url(listener) == f"http://[::1]:{port}"
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
@@ -176,7 +214,7 @@ async def test_an_unreachable_database_is_reported_in_a_sentence(command: str, d
         REDIS_URL="redis://127.0.0.1:1",
     )
     assert (status, complaint.count("\n")) == (1, 1)
-    assert complaint.startswith("kinora: The database does not answer: ")
+    assert complaint.startswith("kinora: The PostgreSQL of DATABASE_URL does not answer: ")
 
 
 async def test_an_invalid_setting_is_named() -> None:

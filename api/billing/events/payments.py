@@ -44,8 +44,7 @@ class PaymentHandlers:
         """Record how a checkout session ended, and grant the pack it sold once nothing is owed."""
         async with lock_object(self._pool, "checkout", session_id, self._lock_wait) as db:
             session = await reads.retrieve_checkout_session(self._stripe, session_id)
-            async with db.transaction():
-                await self._grant_purchase(db, session)
+            await self._grant_purchase(db, session)
         return session
 
     async def apply_payment(self, payment_intent_id: str) -> None:
@@ -60,13 +59,12 @@ class PaymentHandlers:
             sessions = await reads.list_checkout_sessions(self._stripe, payment_intent_id)
             refunds = await reads.list_refunds(self._stripe, payment_intent_id)
             disputes = await reads.list_disputes(self._stripe, payment_intent_id)
-            async with db.transaction():
-                if invoice:
-                    await _grant_invoice(db, invoice, plans)
-                for session in sessions:
-                    await self._grant_purchase(db, session)
-                for claim, kind, share in claimed_shares(payment, refunds, disputes):
-                    await clawbacks.apply_claim(db, claim=claim, kind=kind, payment=payment_intent_id, share=share)
+            if invoice:
+                await _grant_invoice(db, invoice, plans)
+            for session in sessions:
+                await self._grant_purchase(db, session)
+            for claim, kind, share in claimed_shares(payment, refunds, disputes):
+                await clawbacks.apply_claim(db, claim=claim, kind=kind, payment=payment_intent_id, share=share)
 
     async def _grant_purchase(self, db: Database, session: CheckoutSession) -> None:
         checkout_id = (session.metadata or {}).get("checkout")

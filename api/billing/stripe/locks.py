@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from api.sql import advisory_locks
-from api.sql.connection import Database, Pool
+from api.sql.connection import Database, Pool, transaction
 
 LOCK_WAIT = 5.0
 """Seconds to wait for an object that another process has locked."""
@@ -18,13 +18,10 @@ class ObjectBusyError(Exception):
 
 @asynccontextmanager
 async def lock_object(pool: Pool, kind: str, id: str, wait: float = LOCK_WAIT) -> AsyncIterator[Database]:
-    """A connection that holds the lock until the block ends, outside of a transaction: Stripe may take its time, and a
-    transaction that waits is ended by the database. Raises ObjectBusyError after `wait` seconds.
+    """A transaction that holds the lock. Read from Stripe in it first and write last, so that rows stay locked only
+    briefly. Raises ObjectBusyError after `wait` seconds.
     """
-    async with pool.acquire() as db:
-        if not await advisory_locks.acquire_lock(db, f"stripe:{kind}:{id}", wait):
+    async with transaction(pool) as db:
+        if not await advisory_locks.lock_name(db, f"stripe:{kind}:{id}", wait):
             raise ObjectBusyError
-        try:
-            yield db
-        finally:
-            await advisory_locks.release_locks(db)
+        yield db

@@ -37,17 +37,14 @@ async def sync_subscription(
             await _sync_foreign_price(db, subscription)
             return subscription
         next_plan = await _scheduled_plan(stripe, tariff, subscription, item)
-        async with db.transaction():
-            owner = await subscriptions.lock_owner(db, subscription.customer, subscription_id)
-            if owner is None:
-                log.warning(
-                    "subscription_of_nobody", subscription_id=subscription_id, customer_id=subscription.customer
-                )
-                return subscription
-            before = await subscriptions.find_current(db, owner)
-            row = _subscription_row(subscription, item, owner, plan, next_plan)
-            await subscriptions.upsert_subscription(db, row)
-            await apply_current_plan(db, owner, before)
+        owner = await subscriptions.lock_owner(db, subscription.customer, subscription_id)
+        if owner is None:
+            log.warning("subscription_of_nobody", subscription_id=subscription_id, customer_id=subscription.customer)
+            return subscription
+        before = await subscriptions.find_current(db, owner)
+        row = _subscription_row(subscription, item, owner, plan, next_plan)
+        await subscriptions.upsert_subscription(db, row)
+        await apply_current_plan(db, owner, before)
         return subscription
 
 
@@ -63,14 +60,11 @@ async def _sync_foreign_price(db: Database, subscription: StripeSubscription) ->
         period_end=from_unix_time(item.current_period_end),
         cancel_at=from_unix_time(subscription.cancel_at) if subscription.cancel_at else None,
     )
-    async with db.transaction():
-        owner = await subscriptions.lock_owner(db, subscription.customer, subscription.id)
-        before = await subscriptions.find_current(db, owner) if owner else None
-        if owner and await subscriptions.update_subscription(db, subscription.id, update):
-            log.warning(
-                "subscription_of_another_price", subscription_id=subscription.id, customer_id=subscription.customer
-            )
-            await apply_current_plan(db, owner, before)
+    owner = await subscriptions.lock_owner(db, subscription.customer, subscription.id)
+    before = await subscriptions.find_current(db, owner) if owner else None
+    if owner and await subscriptions.update_subscription(db, subscription.id, update):
+        log.warning("subscription_of_another_price", subscription_id=subscription.id, customer_id=subscription.customer)
+        await apply_current_plan(db, owner, before)
 
 
 async def apply_current_plan(db: Database, user_id: str, before: SubscriptionRow | None) -> None:

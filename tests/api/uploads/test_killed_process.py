@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from api.local import supervisor
+from api.local.listener import open_listener
 from api.settings import Settings
 from api.uploads.store import UploadLimits
 from bench.chaos.processes import ChaosProcess
@@ -25,7 +25,7 @@ from tests.support.users import sign_up
 async def run_web_process(settings: Settings) -> AsyncIterator[tuple[ChaosProcess, httpx.AsyncClient]]:
     """A real web process behind a socket that outlives it, and a client."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    with supervisor.open_listener("127.0.0.1", 0) as listener:
+    with open_listener("127.0.0.1", 0) as listener:
         arguments, fd = ("serve", "--fd", str(listener.fileno())), listener.fileno()
         web_process = ChaosProcess("web", settings, settings.data, *arguments, shared=(fd,))
         await web_process.start()

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from litestar import Litestar
 
+from api.environment import SettingsError
 from api.http.state import AppState
-from api.settings import Settings, SettingsError
+from api.settings import Settings
 from tests.support.rebuilt import rebuild_creates
 from tests.support.users import Person
 from tests.support.video_requests import create

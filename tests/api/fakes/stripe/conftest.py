@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.local import supervisor
+from api.local.listener import open_listener
 from tests.support.fake_stripe import OPEN_CLIENTS, FakeStripe, new_client, start_fake_stripe, wait_until_ready
 from tests.support.stripe_merchant import Merchant, create_merchant
 from tests.support.webhook_receiver import WebhookReceiver, run_receiver
@@ -16,7 +16,7 @@ from tests.support.webhook_receiver import WebhookReceiver, run_receiver
 
 @pytest.fixture(scope="session")
 async def process(session_folder: Path) -> AsyncIterator[FakeStripe]:
-    with supervisor.open_listener("127.0.0.1", 0) as listener:
+    with open_listener("127.0.0.1", 0) as listener:
         child = await start_fake_stripe(listener, ":memory:", session_folder / "fake_stripe.log")
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await wait_until_ready(url, child)

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from api.local import supervisor
+from api.local.listener import open_listener
 from tests.support.fake_stripe import KEY, new_client, start_fake_stripe, wait_until_ready
 from tests.support.processes import list_living
 
@@ -32,7 +32,7 @@ async def test_the_process_prints_its_url_and_stops_on_sigterm() -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 async def test_objects_and_clock_survive_a_restart(tmp_path: Path, end: signal.Signals) -> None:
-    with supervisor.open_listener("127.0.0.1", 0) as listener:
+    with open_listener("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         client, created, times = new_client(url, max_network_retries=5), set(), []
         for _ in range(2):
@@ -62,11 +62,11 @@ async def test_the_process_dies_with_its_parent(tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from api.local import supervisor
+from api.local.listener import open_listener
 from tests.support.fake_stripe import start_fake_stripe, wait_until_ready
 
 async def main():
-    with supervisor.open_listener("127.0.0.1", 0) as listener:
+    with open_listener("127.0.0.1", 0) as listener:
         child = await start_fake_stripe(listener, ":memory:", Path(sys.argv[1]))
         await wait_until_ready(f"http://127.0.0.1:{listener.getsockname()[1]}", child)
         print(child.pid, flush=True)
