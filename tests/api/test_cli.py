@@ -14,17 +14,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import msgspec
 import psutil
 import pytest
 
 from api import cli
-from api.local import demo, doctor
-from api.local.listener import AddressError, listener_url, open_listener, open_listener_near
+from api.local import demo
 from api.local.servers import Servers
-from api.settings import Settings
-from engine.types import EngineConfig
-from tests.support.engine_modules import write_lora
 from tests.support.processes import open_exit_descriptors, read_process
 
 KINORA = (sys.executable, "-m", "api.cli")
@@ -142,31 +137,15 @@ async def test_a_requested_port_that_is_taken_is_refused(data_folder: Path) -> N
     assert (status, complaint) == (1, f"kinora: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n")
 
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("no.such.host.invalid", 0), ("192.0.2.1", 0), ("127.0.0.1", 65536), ("127.0.0.1", -1)]
-)
-def test_an_unusable_address_is_reported_in_a_sentence(host: str, port: int) -> None:
-    with pytest.raises(AddressError, match=r"^[^()]+\.$"):
-        open_listener(host, port)
-
-
-def test_a_default_port_that_is_taken_is_replaced() -> None:
-    told: list[str] = []
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with open_listener_near("127.0.0.1", port, told.append) as found:
-            assert told == [f"port {port} is taken; using {found.getsockname()[1]}"]
-
-
 @pytest.mark.parametrize("command", ["serve", "worker"])
-async def test_a_server_that_does_not_answer_is_reported_in_a_sentence(command: str, data: Path) -> None:
+async def test_a_server_that_does_not_answer_is_reported_in_a_sentence(command: str, data_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     status, said, complaint = await kinora(
         command,
         DATABASE_URL=f"postgresql://kinora:hush@127.0.0.1:{port}/kinora",
         REDIS_URL=f"redis://127.0.0.1:{port}/",
-        KINORA_DATA=str(data),
+        KINORA_DATA=str(data_folder),
         KINORA_PORT="0",
     )
     assert (status, said) == (1, "")
@@ -174,25 +153,17 @@ async def test_a_server_that_does_not_answer_is_reported_in_a_sentence(command: 
     assert "hush" not in complaint
 
 
-async def test_serve_refuses_a_taken_port_in_a_sentence(servers: Servers, data: Path) -> None:
+async def test_serve_refuses_a_taken_port_in_a_sentence(servers: Servers, data_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, _, complaint = await kinora(
             "serve",
             DATABASE_URL=servers.database_url,
             REDIS_URL=servers.redis_url,
-            KINORA_DATA=str(data),
+            KINORA_DATA=str(data_folder),
             KINORA_PORT=str(port),
         )
     assert (status, complaint) == (1, f"kinora: Cannot listen on 127.0.0.1 port {port}: Address already in use.\n")
-
-
-def test_an_unspecified_ipv6_address_also_takes_ipv4() -> None:
-    with open_listener("::", 0) as listener:
-        port = listener.getsockname()[1]
-        for host in ("127.0.0.1", "::1"):
-            socket.create_connection((host, port)).close()
-        assert listener_url(listener) == f"http://[::1]:{port}"
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
@@ -233,95 +204,6 @@ async def test_the_web_process_never_imports_torch() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=PIPE)
     said, _ = await process.communicate()
     assert (process.returncode, said) == (0, b"\n")
-
-
-async def test_the_doctor_reports_a_working_setup(settings: Settings) -> None:
-    findings = await doctor.run_checks(settings)
-    assert not [finding for finding in findings if finding.grade == "lack"]
-    assert [finding.sentence for finding in findings if "PostgreSQL 18 answers" in finding.sentence]
-
-
-async def test_the_doctor_reports_model_placement(settings: Settings) -> None:
-    here = msgspec.structs.replace(settings, device="cpu", dtype="float32")
-    assert ("ok", "Models run like this: kinora-mini on cpu in float32.") in placements(await doctor.run_checks(here))
-    wrong = msgspec.structs.replace(here, quantization="nf4", offload="group")
-    [(grade, sentence)] = [each for each in placements(await doctor.run_checks(wrong)) if "setting" in each[1]]
-    assert (grade, "offload=group" in sentence) == ("lack", True)
-
-
-def placements(findings: list[doctor.Finding]) -> list[tuple[str, str]]:
-    return [(finding.grade, finding.sentence) for finding in findings]
-
-
-@pytest.mark.parametrize(
-    ("source", "grade"),
-    [
-        ("/nowhere/ink", "lack"),
-        ("./ink.safetensors", "lack"),
-        ("ink", "lack"),
-        ("ink.safetensors", "lack"),
-        ("folder/ink.safetensors", "lack"),
-        ("{here}", "lack"),
-        ("{here}/notes.txt", "lack"),
-        ("{here}/loras", "ok"),
-        ("{here}/loras/ink.safetensors", "ok"),
-        ("owner/ink", "note"),
-        ("owner/loras/ink.safetensors", "note"),
-    ],
-)
-async def test_the_doctor_reports_a_missing_lora(settings: Settings, tmp_path: Path, source: str, grade: str) -> None:
-    (tmp_path / "loras").mkdir()
-    for file in ("notes.txt", "loras/ink.safetensors"):
-        (tmp_path / file).touch()
-    named = msgspec.structs.replace(settings, loras={"ink": source.replace("{here}", str(tmp_path))})
-    about_sources = ("KINORA_LORAS", "hub", "that are named are there")
-    findings = await doctor.run_checks(named)
-    [found] = [finding for finding in findings if any(words in finding.sentence for words in about_sources)]
-    assert found.grade == grade
-
-
-async def test_the_doctor_opens_each_lora(settings: Settings, weights: Path, tmp_path: Path) -> None:
-    config = EngineConfig(weights={"kinora-mini": str(weights)}, device="cpu")
-    good, text = write_lora(config, tmp_path / "good", 1), tmp_path / "text.safetensors"
-    text.write_text("not a LoRA")
-    settings = msgspec.structs.replace(settings, weights=dict(config.weights))
-    assert ("ok", "The LoRAs that are on this disk can be applied: good.") in placements(
-        await doctor.run_checks(msgspec.structs.replace(settings, loras={"good": str(good)}))
-    )
-    both = msgspec.structs.replace(settings, loras={"good": str(good), "text": str(text)})
-    [(grade, sentence)] = [each for each in placements(await doctor.run_checks(both)) if "The LoRA" in each[1]]
-    assert (grade, sentence.startswith(f"The LoRA 'text' ({text}) is no .safetensors file")) == ("lack", True)
-
-
-async def test_the_doctor_reports_missing_weights(settings: Settings, weights: Path) -> None:
-    for model, own, grade in (
-        ("kinora-mini", str(weights), "ok"),
-        ("kinora-mini", str(weights.parent), "lack"),
-        ("kinora-mini", "owner/mini", "note"),
-        ("wan2.1-t2v-1.3b", "", "note"),
-        ("ltx-video-2b-distilled", "", "lack"),
-    ):
-        changed = msgspec.structs.replace(settings, models=[model], weights={model: own} if own else {})
-        [found] = [
-            each for each in await doctor.run_checks(changed) if "eights" in each.sentence or "hub" in each.sentence
-        ]
-        assert found.grade == grade, found
-
-
-async def test_the_doctor_reports_unreachable_servers(servers: Servers, tmp_path: Path) -> None:
-    nowhere = Settings(
-        database_url="postgresql://127.0.0.1:1/x",
-        redis_url="redis://127.0.0.1:1",
-        data=tmp_path,
-        frame_rules="nowhere:rule",
-    )
-    lacks = [finding.sentence for finding in await doctor.run_checks(nowhere) if finding.grade == "lack"]
-    assert [lack.split(" does")[0] for lack in lacks] == [
-        "The PostgreSQL of DATABASE_URL",
-        "The Redis of REDIS_URL",
-        lacks[-1],
-    ]
-    assert lacks[-1].startswith("KINORA_FRAME_RULES is 'nowhere:rule', which cannot be used")
 
 
 async def test_only_the_first_signal_counts() -> None:

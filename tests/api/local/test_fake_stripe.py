@@ -20,7 +20,7 @@ from tests.support.users import Person, sign_up
 
 pytestmark = pytest.mark.xdist_group("backend")
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 CARD = "4242424242424242"
 
 
