@@ -29,7 +29,9 @@ class TrainingConfig:
     autoencoder learns from two crops of `crop` pixels a side of each of `clips` clips and `pictures` single frames, a
     step of the transformer from `tokens` latents.
 
-    Captions are written with `captions.GRAMMARS[grammar]`.
+    Captions are written with `captions.GRAMMARS[grammar]`. The transformer is trained at Muon's learning rate `rate`,
+    its moving average keeps the share `keep` at each step, and `noise_mean` is the mean of its logit-normal noise
+    levels.
 
     `windows` are the lengths in latents of the transformer's batches, each with its share. `context` is the number of
     latents that a window of the engine goes on from: the catalog's `context_latents` of these weights.
@@ -52,6 +54,9 @@ class TrainingConfig:
     windows: tuple[tuple[int, float], ...]
     context: int
     grammar: str
+    rate: float
+    keep: float
+    noise_mean: float
 
     @property
     def frames(self) -> int:
@@ -98,6 +103,9 @@ SMALL: Final = TrainingConfig(
     windows=((1, 0.05), (2, 0.25), (3, 0.1), (4, 0.2), (5, 0.2), (6, 0.2)),
     context=2,
     grammar="plain",
+    rate=0.012,
+    keep=0.998,
+    noise_mean=1.0,
 )
 # Goes on from `SMALL` by surgery (surgery.py): three times the frames, so that a latent stands for a third of a second,
 # and twice the pixels a side from a decoder with larger patches. The encoder, hence the latent space, stays, and so do
@@ -117,6 +125,9 @@ SMOOTH: Final = replace(
     windows=((1, 0.1), (2, 0.05), (4, 0.25), (6, 0.25), (8, 0.25), (16, 0.1)),
     context=3,
     grammar="wide",
+    rate=0.006,
+    keep=0.9995,
+    noise_mean=1.3,
 )
 # A large GPU: half an hour. Latents stand for four times the pixels of `SMALL`, so sampling costs no more.
 LARGE: Final = TrainingConfig(
@@ -137,5 +148,8 @@ LARGE: Final = TrainingConfig(
     windows=SMOOTH.windows,
     context=3,
     grammar="wide",
+    rate=0.012,
+    keep=0.998,
+    noise_mean=1.0,
 )
 RECIPES: Final = {"small": SMALL, "smooth": SMOOTH, "large": LARGE}

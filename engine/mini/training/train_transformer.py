@@ -109,13 +109,13 @@ def use_plain_attention(transformer: LTXVideoTransformer3DModel) -> None:
                 module.set_processor(PlainAttention())
 
 
-def sample_noise_levels(rng: np.random.Generator, count: int) -> Tensor:
+def sample_noise_levels(rng: np.random.Generator, count: int, mean: float = 1.0) -> Tensor:
     """Noise levels mostly near 1, where the caption decides what a clip shows; a third uniform, for sharp outlines.
 
     A clip is 17,000 numbers, so a few hundredths of it among noise already reveal place and time of day, and the model
     has no need of the caption. Without many batches above level 0.96 it did not learn to read.
     """
-    levels = 1 / (1 + np.exp(-rng.normal(1.0, 1.0, count)))
+    levels = 1 / (1 + np.exp(-rng.normal(mean, 1.0, count)))
     kind = rng.random(count)
     levels = np.where(kind < 0.3, rng.random(count), levels)
     return torch.from_numpy(np.where(kind > 1 - 0.18, rng.uniform(0.96, 1, count), levels)).float()
@@ -149,14 +149,13 @@ def flow_losses(
     return (weight * error).sum(), (weight * misplaced).sum()
 
 
-def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compiled: bool = True) -> None:
+def train_transformer(work: Path, minutes: float, *, compiled: bool = True) -> None:
     """Train until `minutes` have passed in all, going on from `work/transformer.pt` where that exists."""
     dataset, sentences = LatentDataset(work), CaptionEncoder(work)
     torch.manual_seed(1)
-    student = TransformerWithProbe(new_transformer(TrainingConfig.read(work)), compiled=compiled).to(
-        training_device(), training_dtype()
-    )
-    optimiser = Muon(student.named_parameters(), names_adam=ADAM, adam_share=ADAM_SHARE, keep=0.998)
+    config = TrainingConfig.read(work)
+    student = TransformerWithProbe(new_transformer(config), compiled=compiled).to(training_device(), training_dtype())
+    optimiser = Muon(student.named_parameters(), names_adam=ADAM, adam_share=ADAM_SHARE, keep=config.keep)
     file = work / "transformer.pt"
     spent = 0.0
     if file.exists():
@@ -169,10 +168,10 @@ def train_transformer(work: Path, minutes: float, *, rate: float = 0.012, compil
         while log.has_time_left():
             batch = dataset.draw_batch(rng).to(training_device())
             text, mask = (each.to(training_device()) for each in sentences(batch.scenes, rng))
-            level = sample_noise_levels(rng, len(batch.scenes)).to(training_device())
+            level = sample_noise_levels(rng, len(batch.scenes), config.noise_mean).to(training_device())
             flow, where = flow_losses(student, batch, level, text, mask)
             (flow + WHERE_WEIGHT * where).backward()
-            optimiser.step(_learning_rate(rate, optimiser.steps, log.time_fraction))
+            optimiser.step(_learning_rate(config.rate, optimiser.steps, log.time_fraction))
             log.add_values(flow=float(flow.detach()), where=float(where.detach()))
             if log.write_when_due(optimiser.steps, clips=len(dataset)):
                 dataset.read_new_shards()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,24 +32,18 @@ from engine.runtime.engine import Engine
 from engine.types import Done, EngineConfig, Request
 
 A_MOMENT = 0.005  # minutes: a stage takes at least one step however short it is
-TINY = TrainingConfig(
-    fps=8,
-    cell=16,
-    spacing=16,
+TINY = replace(
+    SMALL,
     shapes=((96, 64), (64, 96)),
     channels=8,
     encoder=(8, 8, 16, 16),
     decoder=(8, 16, 32),
-    decoder_layers=(1, 2, 4, 1),
     layers=2,
     heads=1,
     crop=32,
     clips=1,
     pictures=1,
     tokens=300,
-    windows=SMALL.windows,
-    context=2,
-    grammar="plain",
 )
 
 
