@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -32,15 +33,30 @@ class StreamRow(Struct, frozen=True, kw_only=True):
     failure: str | None
     created_at: datetime
     purged_at: datetime | None
+    target_duration: int | None = None
+
+
+class StreamPace(NamedTuple):
+    """The pace at which segments of a clip come: `longest` is the longest in seconds of the clip, and `share` its share
+    of the clip that is still to be generated.
+    """
+
+    longest: float
+    share: float
+
+
+LONGEST_TARGET: Final = 120
+"""Seconds; beyond, a player would look too rarely to be worth watching."""
 
 
 async def publish_segment(
-    db: Database, generation_id: str, segment: SegmentRow, published: float, generated: float
+    db: Database, generation_id: str, segment: SegmentRow, published: float, generated: float, pace: StreamPace
 ) -> bool:
     """Add a segment that ends at second `published` of the video, `generated` seconds of which were generated so far.
 
     False if the attempt has lost its lease. A segment that an earlier attempt has published stays as it is: a line
-    once listed never changes.
+    once listed never changes. The first segment sets the target duration of the playlist: no segment is longer, and
+    the next one comes within it, by the worker's estimate of the time left.
     """
     tag = await db.execute(
         """
@@ -48,7 +64,11 @@ async def publish_segment(
         SET published_seconds = greatest(published_seconds, $3),
             published_generated = greatest(published_generated, $4),
             updated_at = clock_timestamp(),
-            preview = CASE WHEN preview_at < $3 THEN NULL ELSE preview END
+            preview = CASE WHEN preview_at < $3 THEN NULL ELSE preview END,
+            target_duration = coalesce(
+                target_duration,
+                ceil(greatest($5, least(coalesce(eta_seconds, 0) * $6, $7), 1))::integer
+            )
         WHERE id = $1
           AND attempt = $2
           AND state = 'in_progress'
@@ -57,6 +77,9 @@ async def publish_segment(
         segment.attempt,
         published,
         generated,
+        max(pace.longest, segment.seconds),
+        pace.share,
+        float(LONGEST_TARGET),
     )
     if not changed_one_row(tag):
         return False
@@ -103,7 +126,7 @@ async def find_stream(db: Database, generation_id: str) -> StreamRow | None:
     """What a playlist needs of a video that is not deleted."""
     record = await db.fetchrow(
         """
-        SELECT user_id, kind, state, failure, created_at, purged_at
+        SELECT user_id, kind, state, failure, created_at, purged_at, target_duration
         FROM generations
         WHERE id = $1
           AND deleted_at IS NULL

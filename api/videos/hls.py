@@ -21,7 +21,7 @@ from api.videos.availability import STREAM_LIFETIME, preview_error, require_owne
 PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"
 SEGMENT_NAME: Final = re.compile(r"(?:[0-9]{1,6}-[0-9]{1,6}\.m4s|[0-9a-f]{16}\.mp4)\Z")
 PREVIEW_NAME: Final = re.compile(r"[0-9]{1,6}-[0-9]{1,6}\.jpg\Z")
-TARGET_DURATION: Final = 3  # seconds; no segment is longer, and a playlist must say so from its start
+TARGET_DURATION: Final = 3  # seconds, of streams whose first segment was published before they had their own
 
 
 def storage_key(video_id: str, name: str) -> str:
@@ -87,10 +87,11 @@ def build_playlist(stream: StreamRow, published: list[SegmentRow], query: str) -
     lines = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{TARGET_DURATION}",
+        f"#EXT-X-TARGETDURATION:{stream.target_duration or TARGET_DURATION}",
         "#EXT-X-PLAYLIST-TYPE:EVENT",
         "#EXT-X-MEDIA-SEQUENCE:0",
         "#EXT-X-INDEPENDENT-SEGMENTS",
+        "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES",  # or players begin near the end of a playlist that still grows
     ]
     head = ""
     for segment in published:

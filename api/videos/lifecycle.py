@@ -22,7 +22,7 @@ from api.sql.connection import Database, Pool, transaction
 from api.sql.generations import Generation
 from api.sql.leases import ClaimedGeneration, LostLease
 from api.sql.media import RenditionRow
-from api.sql.segments import SegmentRow
+from api.sql.segments import SegmentRow, StreamPace
 from api.videos.availability import require_video
 from api.videos.failures import FAILURE_REASONS
 from api.videos.inputs import ClipInputs
@@ -105,14 +105,14 @@ class VideoLifecycle:
         return held
 
     async def publish_segment(
-        self, claimed: ClaimedGeneration, segment: SegmentRow, published: float, generated: float
+        self, claimed: ClaimedGeneration, segment: SegmentRow, published: float, generated: float, pace: StreamPace
     ) -> bool:
         """List a segment that is in storage and ends at second `published`, `generated` of which were generated so far.
 
         False when the lease is lost.
         """
         async with transaction(self._pool) as db:
-            held = await segments.publish_segment(db, claimed.id, segment, published, generated)
+            held = await segments.publish_segment(db, claimed.id, segment, published, generated, pace)
         if held:
             self._announcer.announce_change(claimed.user_id, claimed.id)
         return held

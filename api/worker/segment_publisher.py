@@ -13,6 +13,8 @@ from api.storage.local import Storage
 from api.videos import hls
 from api.videos.lifecycle import VideoLifecycle
 from api.videos.operations import generated_seconds
+from engine.planning.plan import longest_segment_seconds
+from engine.planning.timeline import plan_clip
 from engine.types import PreviewFrame, Request, Resume, Segment, SegmentFiles
 
 ROUNDING_TOLERANCE: Final = 0.01  # seconds by which a sum of lengths may be off
@@ -28,6 +30,7 @@ class SegmentPublisher:
     def __init__(self, job: ClaimedGeneration, request: Request, lifecycle: VideoLifecycle, storage: Storage) -> None:
         self._job = job
         self._request = request
+        self._plan = plan_clip(request)
         self._lifecycle = lifecycle
         self._storage = storage
         self._published: list[segments.SegmentRow] | None = None
@@ -76,12 +79,17 @@ class SegmentPublisher:
         if segment.seconds_done > published + ROUNDING_TOLERANCE:
             row = await asyncio.to_thread(self._store_files, segment, segment.seconds_done - self._previous_end, listed)
             generated = generated_seconds(self._request, segment.frames)
-            if not await self._lifecycle.publish_segment(self._job, row, segment.seconds_done, generated):
+            pace = self._pace_after(segment)
+            if not await self._lifecycle.publish_segment(self._job, row, segment.seconds_done, generated, pace):
                 return False
             await asyncio.to_thread(self._remove_resume_state, listed)
             listed.append(row)
         self._previous_end = segment.seconds_done
         return True
+
+    def _pace_after(self, segment: Segment) -> segments.StreamPace:
+        longest, left = longest_segment_seconds(self._plan), self._plan.seconds - segment.seconds_done
+        return segments.StreamPace(longest, min(1.0, longest / left) if left > ROUNDING_TOLERANCE else 0.0)
 
     async def _load_published(self) -> list[segments.SegmentRow]:
         if self._published is None:

@@ -181,6 +181,12 @@ class ClipPlan:
         return tuple(step for step in self.steps if isinstance(step, Window))
 
 
+def longest_segment_seconds(plan: ClipPlan) -> float:
+    """Length of the clip's longest segment: each step that yields frames makes one."""
+    lengths = [step.last - step.first + 1 for step in plan.steps if not isinstance(step, Window)]
+    return max(lengths, default=plan.frames) / plan.fps
+
+
 def first_frame_of_latent(model: ModelEntry, origin: int, latent: int) -> int:
     """First frame of the clip that a latent of a gap stands for. `origin` is the frame of the gap's latent 0."""
     return origin + model.temporal_compression * (latent - 1) + 1 if latent else origin

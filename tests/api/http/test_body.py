@@ -1,9 +1,8 @@
 """Bodies in every encoding, and the problems of those that are refused."""
 
-import asyncio
 import json
 from collections.abc import Callable
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import httpx
@@ -18,7 +17,6 @@ from api.errors import Invalid, Malformed, PayloadTooLarge, Problem
 from api.http import body, problems
 from api.http.body import JSON, MULTIPART, URLENCODED, parse_body
 from api.schemas.video_requests import ImageReference, VideoCreate
-from tests.support.virtual_time import run_in_virtual_time
 
 LIMIT = 300_000
 
@@ -61,43 +59,6 @@ def client() -> httpx.AsyncClient:
 
 
 # Accepted bodies
-
-
-def send_slowly(pieces: list[bytes], pause: float, kind: str) -> tuple[int, dict[str, Any]]:
-    """The status and body of the response to a request whose pieces arrive after so many seconds each."""
-    sent, answer = iter(pieces), [0, b""]
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.sleep(pause)
-        piece = next(sent, None)
-        if piece is None:
-            return {"type": "http.disconnect"}
-        return {"type": "http.request", "body": piece, "more_body": piece != pieces[-1]}
-
-    async def send(message: Any) -> None:
-        answer[0] = message.get("status", answer[0])
-        answer[1] = message.get("body", b"")
-
-    scope = {"type": "http", "method": "POST", "path": "/read", "query_string": b"", "headers": [], "root_path": ""}
-    scope["headers"] = [(b"content-type", kind.encode())]
-    asgi: Any = app
-    run_in_virtual_time(asgi(scope, receive, send))
-    return cast("int", answer[0]), json.loads(cast("bytes", answer[1]))
-
-
-@pytest.mark.parametrize("kind", [JSON, f"{MULTIPART}; boundary=B"])
-def test_a_slow_body_is_read_as_long_as_it_keeps_coming(kind: str) -> None:
-    form = b'--B\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nslow\r\n--B--'
-    whole = form if kind != JSON else b'{"prompt": "slow"}'
-    pieces = [whole[index : index + 2] for index in range(0, len(whole), 2)] + [b""]
-    status, answer = send_slowly(pieces, 50.0, kind)
-    assert (status, answer["prompt"]) == (200, "slow"), "minutes in total, but never a minute of silence"
-
-
-def test_a_body_that_stops_coming_is_refused() -> None:
-    status, answer = send_slowly([b'{"prompt": ', b""], 61.0, JSON)
-    assert (status, answer["error"]["code"]) == (400, "malformed")
-    assert "60 seconds" in answer["detail"]
 
 
 def test_json_and_forms_read_to_the_same_value() -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from api.http.state import AppState
 from api.sql.leases import ClaimedGeneration
 from api.sql.segments import SegmentRow, StreamRow
 from api.videos import hls
 from api.worker.segment_publisher import SegmentPublisher
+from engine.planning.plan import longest_segment_seconds
+from engine.planning.timeline import plan_clip
 from tests.support.segments import REQUEST, make_segment
 from tests.support.users import Person
 
@@ -45,8 +49,35 @@ def test_a_playlist_says_what_players_want_to_know() -> None:
     assert lines[:2] == ["#EXTM3U", "#EXT-X-VERSION:7"]
     assert "#EXT-X-TARGETDURATION:3" in lines
     assert "#EXT-X-PLAYLIST-TYPE:EVENT" in lines
+    assert "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES" in lines, "or who comes late misses the beginning"
     assert f'#EXT-X-MAP:URI="stream/{"a" * 16}.mp4{QUERY}"' in lines
     assert lines[-4:] == ["#EXTINF:1.125000,", f"stream/1-0.m4s{QUERY}", "#EXTINF:2.000000,", f"stream/1-1.m4s{QUERY}"]
+
+
+LONGEST = longest_segment_seconds(plan_clip(REQUEST))
+PACES = [(None, ceil(LONGEST)), (1.0, ceil(LONGEST)), (30.0, ceil(30 * min(1, LONGEST / 3))), (10_000.0, 120)]
+"""Seconds estimated for the rest, when one of four seconds is published, and the target duration."""
+
+
+@pytest.mark.parametrize(("estimate", "target"), PACES)
+async def test_players_look_again_as_often_as_segments_come(
+    client: httpx.AsyncClient,
+    app_state: AppState,
+    account: Person,
+    claimed_job: ClaimedGeneration,
+    tmp_path: Path,
+    estimate: float | None,
+    target: int,
+) -> None:
+    """RFC 8216: no segment is longer, the next one comes within half as much again, and it never changes."""
+    publisher = SegmentPublisher(claimed_job, REQUEST, app_state.lifecycle, app_state.storage)
+    if estimate is not None:
+        await app_state.lifecycle.report_progress(claimed_job, 20, estimate)
+    for index in range(3):
+        await publisher.publish_segment(make_segment(tmp_path, index))
+        await app_state.lifecycle.report_progress(claimed_job, 50 + index, 2.0)
+        playlist = await client.get(f"/v1/videos/{claimed_job.id}/stream.m3u8", headers=account.headers)
+        assert f"#EXT-X-TARGETDURATION:{target}\n" in playlist.text
 
 
 def test_another_head_is_announced() -> None:

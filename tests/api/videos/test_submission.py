@@ -9,7 +9,7 @@ import pytest
 from api.errors import IdempotencyKeyReused, InsufficientCredits, RequestInProgress
 from api.http.state import AppState
 from api.sql.idempotency import StoredAnswer
-from api.sql.segments import SegmentRow
+from api.sql.segments import SegmentRow, StreamPace
 from tests.support.factories import assert_books_balance
 from tests.support.generations import (
     MEDIA,
@@ -54,7 +54,7 @@ async def test_a_relaxed_clip_that_is_cancelled_costs_nothing_either(app_state: 
     video_id = await create(app_state, pro)
     claimed_job = await claim(app_state)
     piece = SegmentRow(number=0, attempt=claimed_job.attempt, head="a" * 16, seconds=2.0)
-    assert await app_state.lifecycle.publish_segment(claimed_job, piece, 2.0, 2.0)
+    assert await app_state.lifecycle.publish_segment(claimed_job, piece, 2.0, 2.0, StreamPace(2.0, 0.0))
     row = await app_state.lifecycle.cancel(video_id, pro.id)
     assert (row.state, row.settled, row.cost_state) == ("cancelled", 0, "released")
     await assert_books_balance(app_state.pool, pro.id)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.catalog.model import ModelEntry
 from engine.catalog.registry import MODELS
-from engine.planning.plan import ClipPlan, CopySpan, DecodeSpan, Window
+from engine.planning.plan import ClipPlan, CopySpan, DecodeSpan, Window, longest_segment_seconds
 from engine.planning.timeline import plan_clip
 from engine.planning.windows import SHORT
 from engine.types import PromptSpan, Request, SourceSpan
@@ -25,6 +25,12 @@ def test_every_frame_is_shown_once_and_in_order(request: Request) -> None:
     frames = [frame for step in shown(made) for frame in range(step.first, step.last + 1)]
     assert frames == list(range(made.frames))
     assert made.frames == max(1, round(request.seconds * made.fps))
+
+
+@given(requests())
+def test_no_segment_is_longer_than_the_longest(request: Request) -> None:
+    made = plan_clip(request)
+    assert longest_segment_seconds(made) == max(step.last - step.first + 1 for step in shown(made)) / made.fps
 
 
 @given(requests())
