@@ -18,9 +18,12 @@ from engine.catalog import registry, upload_limits
 async def list_models(app_state: NamedDependency[AppState]) -> Page[Model]:
     """List the models with their sizes, limits and operations.
 
-    The default is the first one that generates videos or, for images, the first one that generates images.
+    The default is the first one that generates videos or, for images, the first one that generates images. Aliases
+    such as `sora-2` follow with the properties of the model that serves them.
     """
-    data = [_to_model(name, app_state.settings) for name in app_state.settings.models]
+    settings = app_state.settings
+    aliases = [alias for name in settings.models for alias in _aliases_of(name, settings)]
+    data = [_to_model(name, settings) for name in (*settings.models, *aliases)]
     return Page(data=data, first_id=data[0].id, last_id=data[-1].id, has_more=False)
 
 
@@ -29,16 +32,17 @@ async def list_models(app_state: NamedDependency[AppState]) -> Page[Model]:
 )
 async def get_model(model_id: FromPath[str], app_state: NamedDependency[AppState]) -> Model:
     """Return a model by its name or an alias such as `sora-2`."""
-    name = app_state.settings.aliases.get(model_id, model_id)
-    if name not in app_state.settings.models:
+    if app_state.settings.aliases.get(model_id, model_id) not in app_state.settings.models:
         raise NotFound(f"There is no model {model_id[:64]!r} here.", param="model_id")
-    return _to_model(name, app_state.settings)
+    return _to_model(model_id, app_state.settings)
 
 
-def _to_model(name: str, settings: Settings) -> Model:
+def _to_model(id: str, settings: Settings) -> Model:
+    """The model of a name or an alias, under that name."""
+    name = settings.aliases.get(id, id)
     model = registry.find_model(name)
     return Model(
-        id=name,
+        id=id,
         title=model.title,
         description=model.about,
         created=model.created,
@@ -66,8 +70,12 @@ def _to_model(name: str, settings: Settings) -> Model:
             max_video_pixels=upload_limits.MAX_FRAME_PIXELS,
             max_video_seconds=max(registry.find_model(served).max_seconds for served in settings.models),
         ),
-        aliases=[alias for alias, served in settings.aliases.items() if served == name],
+        aliases=[other for other in (name, *_aliases_of(name, settings)) if other != id],
     )
+
+
+def _aliases_of(name: str, settings: Settings) -> list[str]:
+    return [alias for alias, served in settings.aliases.items() if served == name]
 
 
 router = Router(

@@ -61,7 +61,13 @@ class CreateRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     prompt: Prompt | None = None
-    negative_prompt: Annotated[str, Meta(max_length=8_000, description="Text description of what to avoid.")] = ""
+    negative_prompt: Annotated[
+        str,
+        Meta(
+            max_length=8_000,
+            description="Text description of what to avoid. Refused where the model and quality work without guidance.",
+        ),
+    ] = ""
     seed: (
         Annotated[
             int,

@@ -82,6 +82,23 @@ def check_model_support(model: ModelEntry, spec: ClipSpec, settings: Settings) -
         raise Invalid(f"{model.name} makes videos from text only; leave {field} out.", param=field)
 
 
+def check_negative_prompt(request: CreateRequest, model: ModelEntry) -> None:
+    """Raise Invalid for a negative prompt where the model is sampled without guidance, which alone makes use of it.
+
+    One that a preset brings is not refused: it is a wish of the preset's author, for every model.
+    """
+    if not request.negative_prompt or model.sampling[request.quality].guidance_scale > 1:
+        return
+    guided = [quality for quality, sampling in model.sampling.items() if sampling.guidance_scale > 1]
+    detail = (
+        f"{model.name} in `{request.quality}` quality works without guidance, so a negative prompt would have no "
+        f"effect; leave it out"
+    )
+    if not guided:
+        raise Invalid(f"{detail}.", param="negative_prompt")
+    raise Invalid(f"{detail}, or use the quality `{guided[0]}`.", param="quality", limit=guided[0])
+
+
 def check_loras(request: CreateRequest, model: ModelEntry, settings: Settings) -> None:
     """Raise Invalid for a LoRA that the model does not have here, or that is named twice."""
     available = [lora.name for lora in settings.named_loras if lora.model == model.name]

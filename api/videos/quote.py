@@ -21,6 +21,7 @@ from api.videos.model_selection import (
     catalog_operation,
     check_loras,
     check_model_support,
+    check_negative_prompt,
     resolve_model,
     resolve_size,
 )
@@ -96,6 +97,7 @@ def build_quote(
     width, height = resolve_size(spec, model, terms.plan.max_short_side)
     check_model_support(model.entry, spec, settings)
     check_loras(request, model.entry, settings)
+    check_negative_prompt(request, model.entry)
     keyframes = [*_image_keyframes(model.entry, spec), *_style_keyframes(model.entry, spec, style, settings)]
     plain = _plain_request(request, spec, model.entry, (width, height), keyframes)
     engine_request = to_engine_request(spec.operation, plain, [source.file for source in sources])

@@ -34,7 +34,7 @@ def picture() -> dict[str, str]:
 async def test_each_model_says_what_it_is_and_what_it_can_do(client: httpx.AsyncClient, account: Person) -> None:
     listed = (await client.get("/v1/models", headers=account.headers)).json()["data"]
     models = {model["id"]: model for model in listed}
-    assert list(models) == SERVED
+    assert list(models) == [*SERVED, "sora-2", "sora-2-pro"]
     wan = models["wan2.1-t2v-1.3b"]
     assert (wan["repo"], wan["licence"]) == ("Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "Apache-2.0")
     assert wan["licence_url"].startswith("https://")
@@ -57,6 +57,11 @@ async def test_each_model_says_what_it_is_and_what_it_can_do(client: httpx.Async
         ({"model": "wan2.1-t2v-1.3b", "seconds": 8}, "seconds", "1 to 5 seconds"),
         ({"model": "wan2.1-t2v-1.3b", "first_frame": True}, "first_frame", "from text only"),
         ({"model": "wan2.1-t2v-1.3b", "storyboard": [{"at": 2, "prompt": "night"}]}, "model", "cannot do `storyboard`"),
+        (
+            {"model": "kinora-mini", "quality": "turbo", "negative_prompt": "rain"},
+            "quality",
+            "a negative prompt would have no effect; leave it out, or use the quality `full`",
+        ),
         ({"model": "wan2.2-i2v-a14b"}, "first_frame", "for the first frame"),
         ({"model": "wan2.2-i2v-a14b", "last_frame": True}, "last_frame", "for the first frame"),
         (

@@ -73,6 +73,8 @@ async def test_models_say_which_they_have(client: httpx.AsyncClient, account: Pe
     assert {model["id"]: model["loras"] for model in listed} == {
         "kinora-mini": ["ink", "film"],
         "ltx-video-2b": ["other"],
+        "sora-2": ["ink", "film"],
+        "sora-2-pro": ["ink", "film"],
     }
 
 

@@ -44,7 +44,8 @@ class ImagesAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -118,7 +119,8 @@ class AsyncImagesAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)

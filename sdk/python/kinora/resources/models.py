@@ -25,7 +25,8 @@ class ModelsAPI:
 
         List the models with their sizes, limits and operations.
 
-        The default is the first one that generates videos or, for images, the first one that generates images.
+        The default is the first one that generates videos or, for images, the first one that generates images. Aliases
+        such as `sora-2` follow with the properties of the model that serves them.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """
@@ -61,7 +62,8 @@ class AsyncModelsAPI:
 
         List the models with their sizes, limits and operations.
 
-        The default is the first one that generates videos or, for images, the first one that generates images.
+        The default is the first one that generates videos or, for images, the first one that generates images. Aliases
+        such as `sora-2` follow with the properties of the model that serves them.
 
         Raises: Unauthorized, Forbidden, RateLimited, ServerError, ConnectionFailed.
         """

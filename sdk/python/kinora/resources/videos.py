@@ -118,7 +118,8 @@ class VideosAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -222,7 +223,8 @@ class VideosAPI:
             from_: Video to begin with.
             to: Video to end with.
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -304,7 +306,8 @@ class VideosAPI:
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -395,7 +398,8 @@ class VideosAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -520,7 +524,8 @@ class VideosAPI:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             seconds: Seconds to add, as a number or a string. (at least 1)
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -599,7 +604,8 @@ class VideosAPI:
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -673,7 +679,8 @@ class VideosAPI:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             keep: Parts to keep, in order and without overlap. (up to 20)
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -859,7 +866,8 @@ class VideosAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1197,7 +1205,8 @@ class AsyncVideosAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1301,7 +1310,8 @@ class AsyncVideosAPI:
             from_: Video to begin with.
             to: Video to end with.
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1383,7 +1393,8 @@ class AsyncVideosAPI:
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1474,7 +1485,8 @@ class AsyncVideosAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1599,7 +1611,8 @@ class AsyncVideosAPI:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             seconds: Seconds to add, as a number or a string. (at least 1)
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1678,7 +1691,8 @@ class AsyncVideosAPI:
         Arguments:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1752,7 +1766,8 @@ class AsyncVideosAPI:
             video: Source video: its id, as a string or as `{id}`, or a video sent with the request.
             keep: Parts to keep, in order and without overlap. (up to 20)
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
@@ -1940,7 +1955,8 @@ class AsyncVideosAPI:
 
         Arguments:
             prompt: Text description of the result. (up to 32,000 characters)
-            negative_prompt: Text description of what to avoid. (up to 8,000 characters)
+            negative_prompt: Text description of what to avoid. Refused where the model and quality work without
+                guidance. (up to 8,000 characters)
             seed: Random seed. The same seed gives the same result; drawn at random if left out. (0 to
                 4,294,967,295)
             n: Number of variations, each with its own seed. Default: `1`. (1 to 4)
