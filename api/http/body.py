@@ -9,7 +9,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
@@ -23,6 +23,7 @@ from api.http import forms
 from api.http.forms import FilePart
 from api.http.nested_fields import RepeatedField, nest_fields, numbered_elements
 from api.http.validation_errors import field_names, invalid_field, type_info, union_members
+from api.uploads.data_url import decode_base64
 
 T = TypeVar("T")
 
@@ -101,7 +102,8 @@ def parse_body(body: bytes, encoding: str, boundary: str, kind: type[T] | Struct
     try:
         tree = _parse_tree(body, encoding, boundary)
         chosen: type[T] = kind if isinstance(kind, type) else kind(tree if isinstance(tree, dict) else ())
-        value: T = _convert_tree(tree if encoding == JSON else _fit_form(tree, type_info(cast("Any", chosen))), chosen)
+        shape = type_info(cast("Any", chosen))
+        value: T = _convert_tree(_decode_files(tree if encoding == JSON else _fit_form(tree, shape), shape), chosen)
     except UnicodeEncodeError as error:
         raise Malformed("The body contains half a character (a lone surrogate).") from error
     except RecursionError as error:
@@ -157,6 +159,8 @@ def _parse_json(text: bytes | str, what: str = "The body") -> Any:
 def _fit_form(value: Any, shape: inspect.Type, name: str = "") -> Any:
     """Give a value of a form the shape it has in JSON: files go into their field, JSON text is decoded."""
     kinds = list(union_members(shape))
+    if isinstance(value, bytes) and not _takes_file(kinds):
+        value = _file_text(value, name)
     for kind in kinds:
         if isinstance(kind, inspect.StructType) and isinstance(value, dict):
             types = {field.encode_name: field.type for field in kind.fields}
@@ -187,6 +191,47 @@ def _reject_repetitions(value: Any) -> None:
         raise Malformed(f"The form names `{value.name}` twice, but it is no list.")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _reject_repetitions(item)
+
+
+def _takes_file(kinds: Iterable[inspect.Type]) -> bool:
+    """Whether a part that came as a file may stay one; what the field is, is not known for an unknown name."""
+    return any(
+        isinstance(kind, inspect.AnyType | inspect.BytesType)
+        or (isinstance(kind, inspect.StructType) and FILE in field_names(kind))
+        or (isinstance(kind, inspect.ListType) and _takes_file(union_members(kind.item_type)))
+        for kind in kinds
+    )
+
+
+def _file_text(content: bytes, name: str) -> str:
+    """The text of a part that came as a file, for a field that takes none. Raises Invalid."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"`{name}` takes text in UTF-8, not a file.", param=name) from error
+
+
+def _decode_files(value: Any, shape: inspect.Type, path: str = "") -> Any:
+    """Decode the base64 of files here, because a stricter decoder refuses line breaks and missing padding."""
+    for kind in union_members(shape):
+        if isinstance(kind, inspect.ListType) and isinstance(value, list):
+            return [_decode_files(item, kind.item_type, path) for item in value]
+        if isinstance(kind, inspect.StructType) and isinstance(value, dict):
+            types = {field.encode_name: field.type for field in kind.fields}
+            return {
+                name: _decode_files(item, types.get(name, inspect.AnyType()), f"{path}.{name}".lstrip("."))
+                for name, item in value.items()
+            }
+        if isinstance(kind, inspect.BytesType) and isinstance(value, str):
+            return _decode_file(value, path)
+    return value
+
+
+def _decode_file(text: str, path: str) -> bytes:
+    try:
+        return decode_base64(text.encode())
+    except ValueError as error:
+        raise Invalid(f"`{path}` is not valid base64.", param=path) from error
 
 
 def _json_opening(kind: inspect.Type) -> str | None:

@@ -14,6 +14,7 @@ from multipart import MultipartSegment, ParserError, ParserLimitReached, PushMul
 from api.errors import Malformed, PayloadTooLarge
 
 MAX_PARTS = 200
+JSON_TYPE = "application/json"
 MALFORMED = "The body is not well-formed multipart/form-data in UTF-8."
 
 Field = tuple[str, str | bytes]
@@ -66,16 +67,37 @@ def _join_segments(events: Iterable[MultipartSegment | bytes | None]) -> Iterato
 
 
 def _read_field(segment: MultipartSegment, content: bytes) -> Field | None:
-    """A part with a file name is a file; browsers send an empty one if no file was chosen."""
-    if segment.filename is None:
-        return segment.name, _decode_text(content)
+    """A part as text or as a file; browsers send an empty file if none was chosen."""
+    if _is_text(segment, content):
+        return segment.name, _decode_text(content, segment.charset)
     return (segment.name, content) if segment.filename or content else None
 
 
-def _decode_text(content: bytes) -> str:
+def _is_text(segment: MultipartSegment, content: bytes) -> bool:
+    """Whether a part is text, as its type and file name tell; without either, whether it can be read as such.
+
+    Some clients name no file, and browsers name every `Blob`, one of JSON too.
+    """
+    media_type = segment.content_type or ""
+    if media_type == JSON_TYPE:
+        return True
+    if segment.filename is not None:
+        return False
+    return media_type.startswith("text/") or (not media_type and _is_utf8(content))
+
+
+def _is_utf8(content: bytes) -> bool:
     try:
-        return content.decode()
-    except UnicodeDecodeError as error:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode_text(content: bytes, charset: str | None) -> str:
+    try:
+        return content.decode(charset or "utf-8")
+    except (UnicodeDecodeError, LookupError) as error:
         raise Malformed(MALFORMED) from error
 
 

@@ -38,10 +38,13 @@ class VideoReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 Prompt = Annotated[str, Meta(min_length=1, max_length=32_000, description="Text description of the result.")]
 ImageSource = (
-    Annotated[str, Meta(min_length=1, max_length=200, description="Id of an uploaded image.")] | ImageReference
+    Annotated[str, Meta(min_length=1, description="Id of an uploaded image, or an image as a `data:` URL.")]
+    | ImageReference
 )
 VideoSource = (
-    Annotated[str, Meta(min_length=1, max_length=200, description="Id of a completed or an uploaded video.")]
+    Annotated[
+        str, Meta(min_length=1, description="Id of a completed or an uploaded video, or a video as a `data:` URL.")
+    ]
     | VideoReference
 )
 Source = Annotated[

@@ -7,7 +7,6 @@ process reports. Uploads that precede their request are kept in `api.uploads.sto
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 import shutil
 import sys
@@ -26,6 +25,7 @@ from api import ids
 from api.errors import Invalid, PayloadTooLarge, Unavailable
 from api.schemas.video_requests import ImageReference, VideoReference
 from api.settings import Settings
+from api.uploads.data_url import decode_data_url
 from api.uploads.refusals import Refusal, image_problem, video_problem
 from engine.catalog import registry
 from engine.catalog.file_signatures import STILL_FORMATS, detect_format
@@ -36,6 +36,8 @@ MAX_PROCESSES = 2  # each may take a core and a gigabyte for some seconds
 MAX_WAITING = 20  # files queued or being read; each is held in memory
 INGEST_TIMEOUT = 180.0  # seconds for one file; the process limits its own CPU time to less
 Kind = Literal["image", "video"]
+
+UNKNOWN_TYPES = ("", "application/octet-stream")
 
 
 class IngestResult(Struct, frozen=True):
@@ -76,25 +78,21 @@ class MediaIngester:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def ingest_image(self, reference: ImageReference, field: str) -> bytes:
-        """The image as a PNG without metadata. Raises problems that name the field."""
+    async def ingest_image(self, reference: ImageReference, field: str, url_field: str) -> bytes:
+        """The image as a PNG without metadata. Raises problems that name the field, or that of its URL."""
         content = reference.file
         if content is None:
-            content = await asyncio.to_thread(
-                _decode_data_url, reference.image_url or "", "image", f"{field}.image_url"
-            )
+            content = await asyncio.to_thread(_read_data_url, reference.image_url or "", "image", url_field)
         async with self.work_folder() as folder:
             ingested = await self._ingest_bytes("image", content, folder, field)
             return await asyncio.to_thread(ingested.file.read_bytes)
 
-    async def ingest_video(self, reference: VideoReference, folder: Path, field: str) -> IngestedFile:
-        """The re-encoded video, in `folder`. Raises problems that name the field."""
+    async def ingest_video(self, reference: VideoReference, folder: Path, field: str, url_field: str) -> IngestedFile:
+        """The re-encoded video, in `folder`. Raises problems that name the field, or that of its URL."""
         self._refuse_videos(field)
         content = reference.file
         if content is None:
-            content = await asyncio.to_thread(
-                _decode_data_url, reference.video_url or "", "video", f"{field}.video_url"
-            )
+            content = await asyncio.to_thread(_read_data_url, reference.video_url or "", "video", url_field)
         return await self._ingest_bytes("video", content, folder, field)
 
     def _refuse_videos(self, field: str) -> None:
@@ -162,15 +160,19 @@ def _parse_result(stdout: bytes) -> IngestResult | Refusal:
     return msgspec.convert(answer, Refusal) if "refused" in answer else msgspec.convert(answer, IngestResult)
 
 
-def _decode_data_url(url: str, family: str, field: str) -> bytes:
-    head, comma, content = url.partition(",")
-    if not head.startswith(f"data:{family}/") or not head.endswith(";base64") or not comma:
-        detail = f"It takes a data: URL (data:{family}/…;base64,…); other addresses are not fetched."
-        raise Invalid(detail, param=field)
+def _read_data_url(url: str, family: Kind, field: str) -> bytes:
+    """The bytes of a `data:` URL. The type it names is checked only where it contradicts: the content tells."""
     try:
-        return base64.b64decode(content, validate=True)
+        data = decode_data_url(url)
     except ValueError as error:
         raise Invalid("The data: URL is not valid base64.", param=field) from error
+    if data is None:
+        detail = f"It takes a data: URL (data:{family}/…;base64,…); other addresses are not fetched."
+        raise Invalid(detail, param=field)
+    if data.media_type not in UNKNOWN_TYPES and not data.media_type.startswith(f"{family}/"):
+        detail = f"It takes a data: URL of type {family}/…, and this one is {data.media_type[:80]}."
+        raise Invalid(detail, param=field)
+    return data.content
 
 
 def _error_class(stderr: bytes) -> str | None:

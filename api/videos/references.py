@@ -9,12 +9,13 @@ from pathlib import Path
 
 from api.errors import Invalid, NotFound, Problem, UploadNotReady
 from api.ids import UPLOAD
-from api.schemas.video_requests import ImageReference, ImageSource, VideoReference
+from api.schemas.video_requests import ImageReference, ImageSource, VideoReference, VideoSource
 from api.sql.connection import Pool
 from api.sql.generations import VIDEO_KIND
 from api.sql.uploads import UploadRow
 from api.storage.keys import ingested_key
 from api.storage.local import Storage
+from api.uploads.data_url import is_address
 from api.uploads.ingest import MediaIngester
 from api.uploads.store import UploadStore
 from api.videos import renditions
@@ -40,11 +41,12 @@ class ReferenceResolver:
 
     async def read_image(self, source: ImageSource, user_id: str, field: str) -> bytes:
         """The image as a PNG. Raises what `open_sources` does, each naming the field."""
-        reference = ImageReference(file_id=source) if isinstance(source, str) else source
+        reference = _image_reference(source)
         if sum(getattr(reference, form) is not None for form in IMAGE_FORMS) != 1:
             raise Invalid(f"`{field}` takes the id of one of your uploads, a file, or a data: URL.", param=field)
         if reference.file_id is None:
-            return await self._uploads.ingest_image(reference, field)
+            url_field = field if isinstance(source, str) else f"{field}.image_url"
+            return await self._uploads.ingest_image(reference, field, url_field)
         id_field = field if isinstance(source, str) else f"{field}.file_id"
         return await self._read_uploaded_image(reference.file_id, user_id, id_field)
 
@@ -73,12 +75,13 @@ class ReferenceResolver:
 
     async def _resolve_source(self, reference: SourceReference, user_id: str, folder: Path) -> SourceVideo:
         source, field = reference.source, reference.field
-        named = VideoReference(id=source) if isinstance(source, str) else source
+        named = _video_reference(source)
         if sum(getattr(named, form) is not None for form in VIDEO_FORMS) != 1:
             detail = f"`{field}` takes the id of one of your videos or uploads, a file, or a data: URL."
             raise Invalid(detail, param=field)
         if named.id is None:
-            upload = await self._uploads.ingest_video(named, folder, field)
+            url_field = field if isinstance(source, str) else f"{field}.video_url"
+            upload = await self._uploads.ingest_video(named, folder, field, url_field)
             return SourceVideo(VideoFile(upload.file, upload.seconds), upload.width, upload.height)
         if named.id.startswith(f"{UPLOAD}_"):
             return await self._resolve_upload(named.id, user_id, field)
@@ -124,3 +127,17 @@ class ReferenceResolver:
             detail = f"{row.id} is not ready: {row.received} of its {row.bytes} bytes have arrived."
             raise UploadNotReady(detail, param=field, headers={"Retry-After": "1"})
         return row
+
+
+def _image_reference(source: ImageSource) -> ImageReference:
+    """What the source names: a string is an id, or a `data:` URL."""
+    if not isinstance(source, str):
+        return source
+    return ImageReference(image_url=source) if is_address(source) else ImageReference(file_id=source)
+
+
+def _video_reference(source: VideoSource) -> VideoReference:
+    """What the source names: a string is an id, or a `data:` URL."""
+    if not isinstance(source, str):
+        return source
+    return VideoReference(video_url=source) if is_address(source) else VideoReference(id=source)

@@ -159,17 +159,20 @@ def _parameter_description(name: str) -> str:
 
 
 def _request_body(operation_class: type[DocumentedOperation]) -> Document:
+    """The body as JSON, and as a form where it may contain files.
+
+    The server reads a form everywhere, but two media types of one schema are more than some client generators take.
+    """
     kind = operation_class.body_types[0]
     example = examples.REQUESTS[kind]
-    name, form = operation_class.union_name, f"{operation_class.union_name}Form"
+    name = operation_class.union_name or kind.__name__
+    form = f"{name}Form" if operation_class.union_name else components.form_name(kind)
+    media_types = {JSON: name} | ({MULTIPART: form} if form != name else {})
     return {
         "required": True,
         "content": {
-            JSON: {"schema": {"$ref": components.PREFIX + (name or kind.__name__)}, "example": example},
-            MULTIPART: {
-                "schema": {"$ref": components.PREFIX + (form if name else components.form_name(kind))},
-                "example": example,
-            },
+            media_type: {"schema": {"$ref": components.PREFIX + schema}, "example": example}
+            for media_type, schema in media_types.items()
         },
     }
 

@@ -154,7 +154,7 @@ class UploadDeleteOperation(DocumentedOperation):
 
 
 def body_operation(kind: type[Any], *headers: str) -> type[Operation]:
-    """An operation that accepts this Struct as JSON or as a form, and these headers."""
+    """An operation that accepts this Struct as its body, and these headers."""
     return type(
         f"{kind.__name__}Operation", (DocumentedOperation,), {"body_types": (kind,), "request_headers": headers}
     )

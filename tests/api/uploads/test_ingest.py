@@ -43,7 +43,7 @@ async def test_a_video_is_reencoded_and_stored(client: httpx.AsyncClient, app_st
 async def test_videos_are_refused_where_no_model_makes_videos(settings: Settings, tmp_path: Path) -> None:
     uploads = MediaIngester(msgspec.structs.replace(settings, models=["z-image-turbo"]))
     with pytest.raises(Invalid, match=r"^No model here makes videos; z-image-turbo makes images only"):
-        await uploads.ingest_video(VideoReference(file=encode_video()), tmp_path, "video")
+        await uploads.ingest_video(VideoReference(file=encode_video()), tmp_path, "video", "video.video_url")
 
 
 @pytest.mark.parametrize(
