@@ -24,7 +24,9 @@ async def age_sessions(connection: asyncpg.Connection[Any], seconds: float) -> N
     """Let time pass for refresh tokens and sessions: inside a rolled-back test `now()` stands still."""
     await connection.execute("UPDATE refresh_tokens SET used_at = used_at - make_interval(secs => $1)", seconds)
     await connection.execute(
-        "UPDATE sessions SET used_at = used_at - make_interval(secs => $1),"
-        " expires_at = expires_at - make_interval(secs => $1)",
+        """
+        UPDATE sessions
+        SET used_at = used_at - make_interval(secs => $1), expires_at = expires_at - make_interval(secs => $1)
+        """,
         seconds,
     )

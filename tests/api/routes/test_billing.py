@@ -28,9 +28,12 @@ PROMPT = "a red ball bounces over green hills at sunset"
 async def subscribe(connection: asyncpg.Connection[Any], person: Person, plan: str, status: str = "active") -> None:
     await connection.execute("UPDATE users SET plan = $2, plan_version = 1 WHERE id = $1", person.id, plan)
     await connection.execute(
-        "INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)"
-        " VALUES ('sub_' || $1, $1, $2, 1, $3, 'si_1', now(), now() + interval '30 days')"
-        " ON CONFLICT (id) DO UPDATE SET status = $3",
+        """
+        INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)
+        VALUES ('sub_' || $1, $1, $2, 1, $3, 'si_1', now(), now() + interval '30 days')
+        ON CONFLICT (id) DO UPDATE
+        SET status = $3
+        """,
         person.id,
         plan,
         status,

@@ -96,8 +96,10 @@ async def test_gauges_show_the_queue(pool: Pool, settings: Settings, connection:
         account.id,
     )
     await connection.execute(
-        "INSERT INTO media (generation_id, variant, key, content_type, bytes, etag)"
-        " VALUES ($1, 'poster', 'k', 'image/jpeg', 1234, 'e')",
+        """
+        INSERT INTO media (generation_id, variant, key, content_type, bytes, etag)
+        VALUES ($1, 'poster', 'k', 'image/jpeg', 1234, 'e')
+        """,
         waiting,
     )
     await DatabaseGauges().refresh(pool, settings.data)

@@ -119,8 +119,11 @@ async def test_nobody_keeps_them_without_end(client: httpx.AsyncClient, app_stat
     assert MAX_PRESETS >= 100
     async with app_state.pool.acquire() as db:
         await db.execute(
-            "INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)"
-            " SELECT 'preset_' || n, $1, '', 'x', '', false, false FROM generate_series(1, $2::int) AS n",
+            """
+            INSERT INTO presets (id, user_id, name, prompt, negative_prompt, pictured, shared)
+            SELECT 'preset_' || n, $1, '', 'x', '', false, false
+            FROM generate_series(1, $2::int) AS n
+            """,
             account.id,
             MAX_PRESETS,
         )

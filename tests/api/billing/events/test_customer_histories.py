@@ -40,30 +40,61 @@ TROUBLE = ("500_after", "reset_after", "500_before", "429")
 STATE = {
     "users": "SELECT plan, plan_version, trialled_at IS NOT NULL AS trialled, overage_cap FROM users WHERE id = $1",
     "subscriptions": (
-        "SELECT id, plan, version, status, item, metered_item, period_start, period_end, trial_end, cancel_at,"
-        " next_plan, next_version, schedule, created_at FROM subscriptions WHERE user_id = $1 ORDER BY id"
+        """
+        SELECT id, plan, version, status, item, metered_item, period_start, period_end,
+          trial_end, cancel_at, next_plan, next_version, schedule, created_at
+        FROM subscriptions
+        WHERE user_id = $1
+        ORDER BY id
+        """
     ),
     "lots": (
-        "SELECT key, bucket, source, granted, remaining, owed, expires_at, invoice, payment FROM lots"
-        " WHERE user_id = $1 AND (bucket <> 'overage' OR granted > 0) ORDER BY key"
+        """
+        SELECT key, bucket, source, granted, remaining, owed, expires_at, invoice, payment
+        FROM lots
+        WHERE user_id = $1
+          AND (bucket <> 'overage' OR granted > 0)
+        ORDER BY key
+        """
     ),
     "ledger": (
         # How often a line of overage was opened and closed on the way is no difference.
-        "SELECT bucket, account, CASE WHEN bucket <> 'overage' THEN kind END AS kind, sum(amount)::bigint AS amount"
-        " FROM ledger_entries WHERE user_id = $1 AND NOT (bucket = 'overage' AND account IN ('granted', 'expired'))"
-        " GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3"
+        """
+        SELECT bucket, account, CASE WHEN bucket <> 'overage' THEN kind END AS kind,
+          sum(amount)::bigint AS amount
+        FROM ledger_entries
+        WHERE user_id = $1
+          AND NOT (bucket = 'overage' AND account IN ('granted', 'expired'))
+        GROUP BY 1, 2, 3
+        HAVING sum(amount) <> 0
+        ORDER BY 1, 2, 3
+        """
     ),
     "clawbacks": (
-        "SELECT claim, lots.key, kind, due, taken FROM clawbacks JOIN lots ON lots.id = lot_id"
-        " WHERE user_id = $1 AND due > 0 ORDER BY claim, key"
+        """
+        SELECT claim, lots.key, kind, due, taken
+        FROM clawbacks
+        JOIN lots ON lots.id = lot_id
+        WHERE user_id = $1
+          AND due > 0
+        ORDER BY claim, key
+        """
     ),
     "checkouts": "SELECT id, state FROM checkouts WHERE user_id = $1 ORDER BY id",
     "usage": "SELECT coalesce(sum(credits), 0)::bigint, count(*) FROM meter_events WHERE user_id = $1",
 }
-CHANGED = (
-    "SELECT plan, count(*) FROM subscriptions s WHERE EXISTS (SELECT 1 FROM lots WHERE lots.user_id = s.user_id"
-    " AND bucket = 'allowance' AND granted = CASE plan WHEN 'pro' THEN 3000 ELSE 30000 END) GROUP BY plan"
-)
+CHANGED = """
+    SELECT plan, count(*)
+    FROM subscriptions s
+    WHERE EXISTS (
+        SELECT 1
+        FROM lots
+        WHERE lots.user_id = s.user_id
+            AND bucket = 'allowance'
+          AND granted = CASE plan WHEN 'pro' THEN 3000 ELSE 30000 END
+    )
+    GROUP BY plan
+    """
 """Plans of those who once had the other one."""
 
 

@@ -16,8 +16,11 @@ async def test_the_operator_sees_stuck_events(isolated_state: AppState, stripe_p
     await insert_event(isolated_state.pool, "evt_2", "invoice", "in_2")
     await run_query(
         isolated_state.pool,
-        "UPDATE stripe_events SET not_before = 'infinity', error = 'PaymentRequestRejected: gone',"
-        " received_at = now() - interval '2 days' WHERE id = 'evt_1'",
+        """
+        UPDATE stripe_events
+        SET not_before = 'infinity', error = 'PaymentRequestRejected: gone', received_at = now() - interval '2 days'
+        WHERE id = 'evt_1'
+        """,
     )
     await DatabaseGauges().refresh(isolated_state.pool, isolated_state.settings.data)
     shown = {

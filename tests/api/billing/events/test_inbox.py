@@ -31,9 +31,13 @@ async def put(pool: Pool, name: str, about: str = "in_1", kind: str = "invoice")
 async def state(pool: Pool, name: str) -> dict[str, Any]:
     async with pool.acquire() as db:
         row = await db.fetchrow(
-            "SELECT applied_at IS NOT NULL AS applied, tries, error, not_before = 'infinity' AS parked,"
-            " CASE WHEN not_before < 'infinity' THEN extract(epoch FROM not_before - now())::float8 END AS due_in,"
-            " lease_until IS NOT NULL AS leased FROM stripe_events WHERE id = $1",
+            """
+            SELECT applied_at IS NOT NULL AS applied, tries, error, not_before = 'infinity' AS parked,
+              CASE WHEN not_before < 'infinity' THEN extract(epoch FROM not_before - now())::float8 END AS due_in,
+              lease_until IS NOT NULL AS leased
+            FROM stripe_events
+            WHERE id = $1
+            """,
             name,
         )
     return dict(row)

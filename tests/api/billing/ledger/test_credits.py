@@ -28,8 +28,12 @@ async def buy(db: Database, account: LedgerUser, amount: int) -> None:
 async def expire_now(db: Database, account: LedgerUser) -> None:
     """Let the allowance's month end."""
     await db.execute(
-        "UPDATE lots SET expires_at = now() - interval '1 second', key = key || ':past'"
-        " WHERE user_id = $1 AND bucket = 'allowance'",
+        """
+        UPDATE lots
+        SET expires_at = now() - interval '1 second', key = key || ':past'
+        WHERE user_id = $1
+          AND bucket = 'allowance'
+        """,
         account.id,
     )
 

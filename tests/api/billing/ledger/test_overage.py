@@ -20,8 +20,10 @@ async def subscribed(db: Database, status: str = "active", plan: str = "plus") -
     """Somebody on a paid plan who has no credits."""
     account = await add_account(db, plan=plan)
     await db.execute(
-        "INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)"
-        " VALUES ('sub_' || $1, $1, $3, 1, $2, 'si_1', now(), now() + interval '30 days')",
+        """
+        INSERT INTO subscriptions (id, user_id, plan, version, status, metered_item, period_start, period_end)
+        VALUES ('sub_' || $1, $1, $3, 1, $2, 'si_1', now(), now() + interval '30 days')
+        """,
         account.id,
         status,
         plan,
