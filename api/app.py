@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from api.http import problems
 from api.http.authentication import AuthenticationMiddleware
 from api.http.middleware import wrap_app
+from api.http.public_path import serve_below, top_folders
 from api.http.response_headers import EXPOSED_HEADERS, vary_by_origin
 from api.http.state import AppState, build_app_state
 from api.routes import (
@@ -65,7 +66,8 @@ def create_app(settings: Settings, opener: Opener = open_app_state) -> Litestar:
 
 def create_asgi_app(settings: Settings, opener: Opener = open_app_state) -> ASGIApp:
     """The application in its middleware, as it is served."""
-    return wrap_app(create_app(settings, opener))
+    app = create_app(settings, opener)
+    return serve_below(settings.public_path, top_folders(app), wrap_app(app))
 
 
 def _v1_router() -> Router:

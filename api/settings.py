@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -151,8 +151,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port that clients use, for absolute URLs in responses."""
+        """Scheme, host, port and path that clients use, for absolute URLs in responses."""
         return self.public_url.rstrip("/") or f"http://{bracket_host(self.host)}:{self.port}"
+
+    @property
+    def public_path(self) -> str:
+        """The path below which clients reach the server, percent-encoded, such as /kinora; empty for none."""
+        return quote(unquote(urlsplit(self.origin).path.rstrip("/")))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:

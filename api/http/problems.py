@@ -14,6 +14,7 @@ from redis import exceptions as redis
 
 from api import errors
 from api.errors import Internal, Invalid, Problem, Unavailable
+from api.http.public_path import PUBLIC_PATH
 from api.sql import connection
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,11 +43,12 @@ log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
 
 
-def to_response(problem: Problem, instance: str) -> Response[bytes]:
-    """The problem as a response. `instance` is the request id."""
+def to_response(problem: Problem, instance: str, public_path: str = "") -> Response[bytes]:
+    """The problem as a response. `instance` is the request id; paths in its members begin with `public_path`."""
+    links = {name: public_path + value for name, value in problem.extra.items() if str(value).startswith("/")}
     headers = {"Retry-After": RETRY_AFTER} if problem.status == Unavailable.status else {}
     return Response(
-        msgspec.json.encode(problem.body(instance), enc_hook=str),
+        msgspec.json.encode(problem.body(instance) | links, enc_hook=str),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers={**headers, **problem.headers},
@@ -73,7 +75,7 @@ def _invalid_parameter(error: ValidationException) -> Invalid:
 def handle_problem(request: AnyRequest, problem: Problem) -> Response[bytes]:
     if isinstance(problem, Internal):
         log.error("crash", exc_info=problem)
-    return to_response(problem, request_id(request))
+    return to_response(problem, request_id(request), str(request.scope.get(PUBLIC_PATH, "")))
 
 
 def handle_http_exception(request: AnyRequest, error: HTTPException) -> Response[bytes]:

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from api.errors import NotFound
 from api.http.openapi import document
+from api.http.public_path import PUBLIC_PATH
 
 # Swagger UI from the package `swagger-ui-py`, of which only the static files are used.
 ASSETS = files("swagger_ui") / "static"
@@ -58,22 +59,28 @@ CACHE_ONE_DAY = {"Cache-Control": "public, max-age=86400"}
 @get("/openapi.json", operation_id="get_openapi", summary="OpenAPI document", include_in_schema=False)
 async def get_openapi(request: Request[None, None, State]) -> Response[bytes]:
     """The OpenAPI 3.1 document of this server."""
-    return Response(_exported_document(request.app), media_type=MediaType.JSON)
+    return Response(_exported_document(request.app, _public_path(request)), media_type=MediaType.JSON)
 
 
 @cache
-def _exported_document(app: Litestar) -> bytes:
-    return document.export_document(app)
+def _exported_document(app: Litestar, public_path: str) -> bytes:
+    return document.export_document(app, public_path)
 
 
 @get("/docs", include_in_schema=False)
-async def get_docs() -> Response[str]:
-    return Response(PAGE, media_type=MediaType.HTML, headers={"Content-Security-Policy": POLICY})
+async def get_docs(request: Request[None, None, State]) -> Response[str]:
+    page = PAGE.replace('"/docs/', f'"{_public_path(request)}/docs/')
+    return Response(page, media_type=MediaType.HTML, headers={"Content-Security-Policy": POLICY})
 
 
 @get("/docs/start.js", include_in_schema=False)
-async def get_start() -> Response[str]:
-    return Response(START_SCRIPT, media_type="text/javascript", headers=CACHE_ONE_DAY)
+async def get_start(request: Request[None, None, State]) -> Response[str]:
+    script = START_SCRIPT.replace('"/openapi', f'"{_public_path(request)}/openapi')
+    return Response(script, media_type="text/javascript", headers=CACHE_ONE_DAY)
+
+
+def _public_path(request: Request[None, None, State]) -> str:
+    return str(request.scope.get(PUBLIC_PATH, ""))
 
 
 @get("/docs/{name:str}", include_in_schema=False)

@@ -17,7 +17,7 @@ from api.http.authentication import requires_scope
 from api.http.file_response import FileBody, FileRequestHeaders, ServedFile
 from api.http.idempotency import identify_request
 from api.http.openapi.operations import (
-    EventStreamOperation,
+    EndingEventStreamOperation,
     FileOperation,
     ResumableEventStreamOperation,
     headers_operation,
@@ -155,12 +155,18 @@ def _rendition_response(rendition: Rendition, path: Path, asked: FileRequestHead
     summary="Watch a video",
     guards=[READ],
     responses=problem_responses(401, 403, 404, 429),
-    operation_class=EventStreamOperation,
+    operation_class=EndingEventStreamOperation,
 )
-async def watch_video(request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]) -> Stream:
-    """Stream the video as server-sent events: its current state, then every change until it is finished."""
-    user_id = request.user.user_id
-    await app_state.library.get(video_id, user_id)
+async def watch_video(
+    request: UserRequest, video_id: FromPath[str], app_state: NamedDependency[AppState]
+) -> Stream | Response[None]:
+    """Stream the video as server-sent events: its current state, then every change until it is finished.
+
+    204 if `Last-Event-ID` is the last event there will ever be; that ends the reconnecting of an `EventSource`.
+    """
+    user_id, last_event_id = request.user.user_id, request.headers.get("last-event-id")
+    if app_state.event_streams.is_last_event(last_event_id, await app_state.library.get(video_id, user_id)):
+        return Response(None, status_code=204)
     return _event_response(app_state.event_streams.stream_video(video_id, user_id))
 
 

@@ -76,6 +76,12 @@ class VideoEventStreams:
                 snapshots = snapshots or await self._load_changed(user_id, since - OVERLAP)
         yield RECONNECT_FRAME
 
+    def is_last_event(self, last_event_id: str | None, row: Generation) -> bool:
+        """Whether this is the id of the event with the video's terminal state, after which none comes."""
+        seen, own = parse_last_event_id(last_event_id), (last_event_id or "").endswith(f"-{row.id}")
+        last = self._serializer.to_snapshot(row)
+        return last.terminal and own and seen is not None and seen >= _changed_at(last)
+
     async def wait_until_terminal(self, video_id: str, user_id: str, seconds: float) -> Generation:
         """The video once it is terminal, or as it is after `seconds`. Raises NotFound."""
         ends = monotonic() + seconds

@@ -26,7 +26,8 @@ MAX_PRESETS = 200  # of one user
 class PresetLibrary:
     """Finds, adds, changes and deletes presets."""
 
-    def __init__(self, pool: Pool, storage: Storage) -> None:
+    def __init__(self, pool: Pool, storage: Storage, public_path: str) -> None:
+        self._public_path = public_path
         self._pool = pool
         self._storage = storage
 
@@ -42,7 +43,7 @@ class PresetLibrary:
         """A preset that the user may use. Raises NotFound."""
         if preset_id in BUILT_IN:
             return to_built_in_preset(preset_id)
-        return to_preset(await self._require_usable(preset_id, user_id), user_id)
+        return to_preset(await self._require_usable(preset_id, user_id), user_id, self._public_path)
 
     async def read_image(self, preset_id: str, user_id: str) -> bytes:
         """The image of a preset, a PNG. Raises NotFound."""
@@ -55,7 +56,7 @@ class PresetLibrary:
         """A page of the user's own presets."""
         async with self._pool.acquire() as db:
             found = await presets.list_page(db, user_id, after, limit, descending=descending)
-        return [to_preset(row, user_id) for row in found]
+        return [to_preset(row, user_id, self._public_path) for row in found]
 
     async def create_preset(self, request: PresetCreate, image: bytes | None, identity: RequestIdentity) -> Preset:
         """Add a preset, or return the one that the same request added before.
@@ -70,7 +71,7 @@ class PresetLibrary:
 
                 async def create() -> StoredAnswer:
                     row = await _insert_preset(db, preset_id, identity.user_id, request, pictured=image is not None)
-                    body = msgspec.json.encode(to_preset(row, identity.user_id))
+                    body = msgspec.json.encode(to_preset(row, identity.user_id, self._public_path))
                     return StoredAnswer(fingerprint=identity.fingerprint, status=201, headers={}, body=body)
 
                 outcome = await idempotency.answer_once(db, identity, create)
@@ -94,7 +95,7 @@ class PresetLibrary:
             )
         if not row:
             raise _preset_not_found(preset_id)
-        return to_preset(row, user_id)
+        return to_preset(row, user_id, self._public_path)
 
     async def delete_preset(self, preset_id: str, user_id: str) -> None:
         """Delete one of the user's own presets; videos made with it stay as they are. Raises NotFound."""
@@ -154,14 +155,14 @@ def to_built_in_preset(name: str) -> Preset:
     )
 
 
-def to_preset(row: PresetRow, user_id: str) -> Preset:
+def to_preset(row: PresetRow, user_id: str, public_path: str) -> Preset:
     """The wire object of a user's preset."""
     return Preset(
         id=row.id,
         name=row.name,
         prompt=row.prompt,
         negative_prompt=row.negative_prompt,
-        image=f"/v1/presets/{row.id}/image" if row.pictured else None,
+        image=f"{public_path}/v1/presets/{row.id}/image" if row.pictured else None,
         built_in=False,
         own=row.user_id == user_id,
         shared=row.shared,

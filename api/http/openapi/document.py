@@ -46,13 +46,13 @@ class RouteOperation(NamedTuple):
         return (*get_args(kind), Any)[0] if get_origin(kind) is Response or kind is Response else kind
 
 
-def export_document(app: Litestar) -> bytes:
+def export_document(app: Litestar, public_path: str = "") -> bytes:
     """The document as indented JSON, in a stable order, as it is committed and served."""
-    return msgspec.json.format(msgspec.json.encode(build_document(app)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(build_document(app, public_path)), indent=2) + b"\n"
 
 
-def build_document(app: Litestar) -> Document:
-    """The OpenAPI 3.1 document of the application's routes."""
+def build_document(app: Litestar, public_path: str = "") -> Document:
+    """The OpenAPI 3.1 document of the application's routes, below a path of the host that serves it."""
     routes = list(_documented_routes(app))
     paths: Document = {}
     for route in routes:
@@ -67,7 +67,7 @@ def build_document(app: Litestar) -> Document:
             "description": texts.DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": public_path or "/"}],
         "tags": [{"name": name, "description": text} for name, text in texts.TAGS.items()],
         "paths": paths,
         "components": {
@@ -220,16 +220,16 @@ def _error_response(status: int, spec: ResponseSpec) -> Document:
 
 
 def _success_responses(route: RouteOperation) -> Iterator[tuple[int, Document]]:
-    content = None if route.method == "HEAD" else _response_content(route)
     common = ("X-Request-Id",) if route.handler.opt.get("uncounted") else texts.RATE_LIMITED
     headers = _header_refs(*common, *route.operation_class.response_headers)
     success: Document = {"description": _success_description(route), "headers": headers}
-    if content:
+    if route.method != "HEAD" and (content := _response_content(route)):
         success["content"] = content
     yield route.handler.status_code, success
     if issubclass(route.operation_class, FileOperation):
         yield 206, {**success, "description": "The requested part of the file."}
-        yield 304, {"description": "The file has not changed.", "headers": headers}
+    for status, description in route.operation_class.empty_responses.items():
+        yield status, {"description": description, "headers": headers}
 
 
 def _success_description(route: RouteOperation) -> str:

@@ -39,6 +39,7 @@ class DocumentedOperation(Operation):
     response_content: ClassVar[Document | None] = None
     request_content: ClassVar[Document | None] = None
     extra_schemas: ClassVar[dict[str, Document]] = {}
+    empty_responses: ClassVar[dict[int, str]] = {}  # successes without content: their statuses and descriptions
 
 
 class EventStreamOperation(DocumentedOperation):
@@ -62,10 +63,17 @@ class ResumableEventStreamOperation(EventStreamOperation):
     request_headers = ("Last-Event-ID",)
 
 
+class EndingEventStreamOperation(ResumableEventStreamOperation):
+    """Server-sent events, each with a complete video as its data."""
+
+    empty_responses: ClassVar[dict[int, str]] = {204: "The video is finished, and `Last-Event-ID` was its last event."}
+
+
 class FileOperation(DocumentedOperation):
     """The file."""
 
     request_headers = ("Range", "If-Range", "If-None-Match")
+    empty_responses: ClassVar[dict[int, str]] = {304: "The file has not changed."}
     response_content: ClassVar[Document | None] = dict.fromkeys(
         ("video/mp4", "image/jpeg", "image/webp"), BINARY_CONTENT
     )

@@ -19,16 +19,21 @@ if TYPE_CHECKING:
     from kinora.types import Video
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
+NO_CONTENT = 204  # the server's answer to a stream that would never have another event
 SILENCE_LIMIT = 40.0  # seconds without a byte after which a stream is dead: the server sends some every fifteen
 REOPEN_DELAY = 0.5  # seconds before a stream is opened again, unless it names another
 
 
 class VideoEventStream:
-    """One open stream of events, which may be silent for at most `silence_limit` seconds."""
+    """One open stream of events, which may be silent for at most `silence_limit` seconds.
+
+    `finished` says that the caller has seen the last event that there will ever be.
+    """
 
     def __init__(self, response: ResponseHead, silence_limit: float) -> None:
         self._response = response
         self._silence_limit = silence_limit
+        self.finished = response.status_code == NO_CONTENT
         self._parser = SSEParser()
         self._pending: deque[ServerSentEvent] = deque()
 
@@ -53,7 +58,9 @@ def open_event_stream(
     """Open a stream of events. Raises KinoraError."""
     request = prepare_request(config, call).with_headers({"accept": "text/event-stream"})
     response = yield from open_with_retries(config, request._replace(timeout=silence_limit), remaining)
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+    if response.status_code != NO_CONTENT and not response.headers.get("content-type", "").startswith(
+        "text/event-stream"
+    ):
         raise UnreadableAnswer("The response is not an event stream; it may come from a proxy.")
     return VideoEventStream(response, silence_limit)
 
@@ -61,7 +68,7 @@ def open_event_stream(
 def watch_videos(config: ClientConfig, call: ApiCall[Video], *, until_done: bool) -> ItemFlow[Video]:
     """Each state of the videos of a stream, which is opened again whenever it ends.
 
-    Ends with a video that is done, or never.
+    Ends with a video that is done, or was done before `last_event_id`; otherwise never.
     """
     last_event_id, delay = call.options.last_event_id, REOPEN_DELAY
     while True:
@@ -75,6 +82,8 @@ def watch_videos(config: ClientConfig, call: ApiCall[Video], *, until_done: bool
                 yield Emit(video)
                 if until_done and video.status in TERMINAL:
                     return
+        if stream.finished:
+            return
         yield Sleep(delay)
 
 

@@ -165,3 +165,26 @@ def times(film: bytes) -> list[float]:
     """When each frame is shown."""
     with av.open(io.BytesIO(film), "r") as container:
         return [round(float(frame.time or 0), 3) for frame in container.decode(video=0)]
+
+
+async def test_an_event_source_stops_reconnecting_after_the_last_event(
+    client: httpx.AsyncClient, account: Person
+) -> None:
+    """It opens the stream again whenever it ends, until an answer is 204."""
+    made = [await client.post("/v1/videos", json={"prompt": "x"}, headers=account.headers) for _ in range(2)]
+    ours, other = [answer.json()["id"] for answer in made]
+    for video_id in (ours, other):
+        await client.post(f"/v1/videos/{video_id}/cancel", headers=account.headers)
+
+    async def reconnect(last_event_id: str | None) -> httpx.Response:
+        headers = {"last-event-id": last_event_id} if last_event_id is not None else {}
+        return await client.get(f"/v1/videos/{ours}/events", headers=account.headers | headers)
+
+    first = await reconnect(None)
+    last_event_id = first.text.split("id: ")[1].split("\n")[0]
+    over = await reconnect(last_event_id)
+    assert (first.status_code, over.status_code, over.content) == (200, 204, b"")
+    elsewhere = f"{last_event_id.partition('-')[0]}-{other}"
+    for seen in (f"1-{ours}", elsewhere, "nonsense", ""):
+        again = await reconnect(seen)
+        assert (again.status_code, last_event_id in again.text) == (200, True), "what it has not seen is sent"

@@ -177,3 +177,9 @@ async def test_the_async_client_waits_and_awaits_callbacks() -> None:
             done = await sdk.videos.create_and_wait(prompt="a boat", on_created=note, on_progress=note)
             assert done.status == "completed"
     assert told == [0, 40, 100]
+
+
+def test_watching_after_the_last_event_ends_at_once() -> None:
+    with scripted_server(respond(204, raw=b"")) as server, client(server.url) as sdk:
+        assert list(sdk.videos.watch("video_1", last_event_id="9-video_1")) == []
+    assert [request.headers["last-event-id"] for request in server.requests] == ["9-video_1"]

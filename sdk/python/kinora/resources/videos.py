@@ -813,14 +813,24 @@ class VideosAPI:
             )
         )
 
-    def watch(self, video: Video | str) -> Generator[Video, None, None]:
+    def watch(self, video: Video | str, *, last_event_id: str | None = None) -> Generator[Video, None, None]:
         """Watch a video.
 
         Stream the video as server-sent events: its current state, then every change until it is finished.
 
+        204 if `Last-Event-ID` is the last event there will ever be; that ends the reconnecting of an `EventSource`.
+
+        Arguments:
+            last_event_id: Id of the last event received; changes since then come first.
+
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        call = ApiCall("GET", build_path("/v1/videos/{}/events", resource_id(video)), json_decoder(types.Video))
+        call = ApiCall(
+            "GET",
+            build_path("/v1/videos/{}/events", resource_id(video)),
+            json_decoder(types.Video),
+            options=CallOptions(last_event_id=last_event_id),
+        )
         return self._client._iterate_flow(_events.watch_videos(self._client._config, call, until_done=True))
 
     def preview(self, video: Video | str, image: str, *, timeout: float | None = None) -> bytes:
@@ -1902,14 +1912,24 @@ class AsyncVideosAPI:
             )
         )
 
-    def watch(self, video: Video | str) -> AsyncGenerator[Video, None]:
+    def watch(self, video: Video | str, *, last_event_id: str | None = None) -> AsyncGenerator[Video, None]:
         """Watch a video.
 
         Stream the video as server-sent events: its current state, then every change until it is finished.
 
+        204 if `Last-Event-ID` is the last event there will ever be; that ends the reconnecting of an `EventSource`.
+
+        Arguments:
+            last_event_id: Id of the last event received; changes since then come first.
+
         Raises: Unauthorized, Forbidden, NotFound, RateLimited, ServerError, ConnectionFailed.
         """
-        call = ApiCall("GET", build_path("/v1/videos/{}/events", resource_id(video)), json_decoder(types.Video))
+        call = ApiCall(
+            "GET",
+            build_path("/v1/videos/{}/events", resource_id(video)),
+            json_decoder(types.Video),
+            options=CallOptions(last_event_id=last_event_id),
+        )
         return self._client._iterate_flow(_events.watch_videos(self._client._config, call, until_done=True))
 
     async def preview(self, video: Video | str, image: str, *, timeout: float | None = None) -> bytes:

@@ -81,7 +81,7 @@ def test_answers_have_a_schema_and_an_example(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         if method == "head" or operation["operationId"] in BYTES:
             continue
-        (success,) = [answer for status, answer in operation["responses"].items() if status in ("200", "201", "204")]
+        success, *_ = [answer for status, answer in operation["responses"].items() if status in ("200", "201", "204")]
         for content in success.get("content", {}).values():
             assert content["schema"], (method, path)
             assert content["example"], (method, path)
