@@ -7,7 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from engine.catalog.model import ModelEntry, Sampling, Size
+from engine.catalog.model import ModelEntry, Sampling, Size, WeightSizes
+from engine.catalog.negative_prompts import LTX_NEGATIVE
 from engine.types import Quality
 
 _DISTILLED: Final[Mapping[Quality, Sampling]] = MappingProxyType(
@@ -27,9 +28,13 @@ _LTX: Final[Mapping[str, Any]] = MappingProxyType(
         "native_pixels": 1280 * 736,
         "fps": 24,
         "max_seconds": 20.0,
+        "window_frames": 121,
+        "negative_prompt": LTX_NEGATIVE,
+        "image_crf": 29,
     }
 )
 """Common to all of LTX-Video."""
+_SMALL_WEIGHTS: Final = WeightSizes(text=9.5, transformer=3.9, rest=1.7)
 _LTX_LARGE: Final = ModelEntry(
     **_LTX,
     name="ltx-video-13b",
@@ -39,11 +44,13 @@ _LTX_LARGE: Final = ModelEntry(
     licence="LTXV Open Weights License",
     licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.7-dev",
     memory_gb=40.0,
-    window_frames=121,
+    weights_gb=WeightSizes(text=9.5, transformer=26.1, rest=2.5),
     sampling=MappingProxyType(
         {
-            "turbo": Sampling(steps=20, guidance_scale=5.0, schedule="linear_quadratic", cache=0.08),
-            "full": Sampling(steps=30, guidance_scale=5.0, schedule="linear_quadratic"),
+            "turbo": Sampling(
+                steps=20, guidance_scale=5.0, guidance_rescale=0.7, schedule="linear_quadratic", cache=0.08
+            ),
+            "full": Sampling(steps=30, guidance_scale=5.0, guidance_rescale=0.7, schedule="linear_quadratic"),
         }
     ),
     decode_timestep=0.05,
@@ -69,7 +76,7 @@ LTX_ENTRIES: Final = (
         licence="LTXV Open Weights License (use restrictions; read it first)",
         licence_url="https://huggingface.co/Lightricks/LTX-Video",
         memory_gb=16.0,
-        window_frames=161,
+        weights_gb=_SMALL_WEIGHTS,
         sampling=MappingProxyType(
             {
                 "turbo": Sampling(steps=20, guidance_scale=3.0, cache=0.08),
@@ -92,11 +99,13 @@ LTX_ENTRIES: Final = (
         licence="OpenRAIL-M",
         licence_url="https://huggingface.co/Lightricks/LTX-Video-0.9.5",
         memory_gb=16.0,
-        window_frames=161,
+        weights_gb=_SMALL_WEIGHTS,
         sampling=MappingProxyType(
             {
-                "turbo": Sampling(steps=20, guidance_scale=3.0, schedule="linear_quadratic", cache=0.08),
-                "full": Sampling(steps=40, guidance_scale=3.0, schedule="linear_quadratic"),
+                "turbo": Sampling(
+                    steps=20, guidance_scale=3.0, guidance_rescale=0.7, schedule="linear_quadratic", cache=0.08
+                ),
+                "full": Sampling(steps=40, guidance_scale=3.0, guidance_rescale=0.7, schedule="linear_quadratic"),
             }
         ),
         condition_noise=0.15,
@@ -114,6 +123,7 @@ LTX_ENTRIES: Final = (
         ),
         licence_url="https://huggingface.co/Lightricks/LTX-Video",
         memory_gb=16.0,
+        weights_gb=_SMALL_WEIGHTS,
     ),
     _LTX_LARGE,
     _LTX_DISTILLED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from engine.catalog.model import ModelEntry, Sampling, Size
+from engine.catalog.model import ModelEntry, Sampling, Size, WeightSizes
 
 MINI_ENTRY: Final = ModelEntry(
     name="kinora-mini",
@@ -20,6 +20,7 @@ MINI_ENTRY: Final = ModelEntry(
     licence_url="https://www.apache.org/licenses/LICENSE-2.0",
     about="Draws a small world of coloured things that move; ships with Kinora.",
     memory_gb=0.5,
+    weights_gb=WeightSizes(text=0.01, transformer=0.1, rest=0.1),
     sizes=(
         Size(320, 192),
         Size(192, 320),
@@ -34,6 +35,7 @@ MINI_ENTRY: Final = ModelEntry(
     native_sizes=(Size(160, 96), Size(96, 160), Size(128, 128)),
     fps=8,
     window_frames=41,
+    new_frames=20,
     context_latents=2,
     max_seconds=20.0,
     max_prompt_tokens=64,

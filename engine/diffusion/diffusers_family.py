@@ -46,7 +46,8 @@ class DiffusersSampler:
         plan, tiling = self._clip.plan, self._modules.placement.tiling
         pixels = plan.native.width * plan.native.height
         set_tiling(self._modules.vae, tiling, pixels, causal_decoder=plan.model.causal_decoder)
-        self._prompt_arguments = self._pipeline.encode_prompts(self._request.prompt, self._request.negative_prompt)
+        negative = self._request.negative_prompt or plan.model.negative_prompt
+        self._prompt_arguments = self._pipeline.encode_prompts(self._request.prompt, negative)
 
     def prepare_window(self, window: Window) -> None:
         """Nothing to do: the pipeline prepares itself when it starts."""

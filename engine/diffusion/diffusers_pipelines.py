@@ -19,7 +19,7 @@ from PIL import Image
 
 from engine.catalog.model import Sampling
 from engine.diffusion.latents import per_channel
-from engine.diffusion.schedule import noise_levels
+from engine.diffusion.schedule import fresh_scheduler, noise_levels
 from engine.loading.loader import Modules
 from engine.media.resize import image_to_native
 from engine.placement import vae_tiling
@@ -63,7 +63,7 @@ class WanFamily:
     def __init__(self, modules: Modules, plan: ClipPlan, sampling: Sampling, *, with_images: bool) -> None:
         self._modules, self._plan, self._sampling = modules, plan, sampling
         components = {
-            **_shared_components(modules),
+            **_shared_components(modules, plan, sampling),
             "transformer_2": modules.others.get("transformer_2"),
             "boundary_ratio": modules.settings.get("boundary_ratio"),
             "expand_timesteps": bool(modules.settings.get("expand_timesteps")),
@@ -125,10 +125,8 @@ class Ltx2Family:
         # The pipeline reads this when it is built and sets it when it encodes: without it the first job would be padded
         # differently from the next.
         modules.tokenizer.padding_side = "left"
-        # The levels of a distilled model are exact; shifting them by the number of tokens is for the others.
-        exact = {"use_dynamic_shifting": False, "shift_terminal": None} if sampling.sigmas else {}
         others = {name: modules.others[name] for name in ("connectors", "audio_vae", "vocoder")}
-        self.pipeline = LTX2ConditionPipeline(**_shared_components(modules, **exact), **others)
+        self.pipeline = LTX2ConditionPipeline(**_shared_components(modules, plan, sampling), **others)
 
     def encode_prompts(self, prompt: str, negative: str) -> Arguments:
         """The prompts and their attention masks."""
@@ -150,9 +148,9 @@ class Ltx2Family:
             **{f"{stream}guidance_scale": self._sampling.guidance_scale for stream in streams},
             **{f"{stream}stg_scale": 0.0 for stream in streams},
             **{f"{stream}modality_scale": 1.0 for stream in streams},
-            **{f"{stream}guidance_rescale": 0.0 for stream in streams},
+            **{f"{stream}guidance_rescale": self._sampling.guidance_rescale for stream in streams},
             "spatio_temporal_guidance_blocks": None,
-            "use_cross_timestep": False,
+            "use_cross_timestep": self._plan.model.cross_timestep,
             **({"sigmas": noise_levels(self._sampling).tolist()} if self._sampling.sigmas else {}),
         }
 
@@ -177,7 +175,7 @@ class ZImageFamily:
 
     def __init__(self, modules: Modules, plan: ClipPlan, sampling: Sampling) -> None:
         self._modules, self._plan, self._sampling = modules, plan, sampling
-        self.pipeline = ZImagePipeline(**_shared_components(modules))
+        self.pipeline = ZImagePipeline(**_shared_components(modules, plan, sampling))
 
     def encode_prompts(self, prompt: str, negative: str) -> Arguments:
         """The prompt, and the negative one under guidance."""
@@ -196,14 +194,15 @@ class ZImageFamily:
         yield _decode_at_once(self._modules, lambda: vae.decode(decoder_latents, return_dict=False)[0].unsqueeze(2))
 
 
-def _shared_components(modules: Modules, **changed: Any) -> Arguments:
+def _shared_components(modules: Modules, plan: ClipPlan, sampling: Sampling) -> Arguments:
     """The components of every pipeline. The scheduler is a new one, since schedulers hold state."""
+    pixels = plan.native.width * plan.native.height
     return {
         "tokenizer": modules.tokenizer,
         "text_encoder": modules.text_encoder,
         "vae": modules.vae,
         "transformer": modules.transformer,
-        "scheduler": type(modules.scheduler).from_config(modules.scheduler.config, **changed),
+        "scheduler": fresh_scheduler(modules.scheduler, plan.model, sampling, pixels),
     }
 
 

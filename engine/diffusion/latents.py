@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from diffusers.pipelines.ltx2.utils import apply_image_conditioning_crf
 from diffusers.utils.torch_utils import randn_tensor
 
 from engine.loading.loader import Modules
@@ -91,7 +92,16 @@ def native_image(modules: Modules, clip: ClipState, span: ImageCondition | Frame
     """A keyframe's image at native size: [1, 3, 1, h, w] in -1..1."""
     if isinstance(span, FrameRef):
         return native_frames(modules, clip, span.video, span.number, span.number)
-    return image_to_native(span, clip.plan.native, clip.plan.size)
+    return _compressed(image_to_native(span, clip.plan.native, clip.plan.size), clip.plan.model.image_crf)
+
+
+def _compressed(image: torch.Tensor, crf: int) -> torch.Tensor:
+    """An image [1, 3, 1, h, w] in -1..1 as a frame of a film of this quality; unchanged at 0."""
+    if not crf:
+        return image
+    pixels = ((image[0, :, 0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    frame = torch.from_numpy(apply_image_conditioning_crf(pixels.numpy(), crf))
+    return frame.permute(2, 0, 1)[None, :, None].float() / 127.5 - 1
 
 
 def _channel_statistics(modules: Modules) -> tuple[torch.Tensor, torch.Tensor]:

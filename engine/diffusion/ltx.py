@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
+from diffusers.pipelines.ltx.pipeline_ltx_condition import rescale_noise_cfg
 from diffusers.utils.torch_utils import randn_tensor
 
 from engine.catalog.model import Sampling
@@ -39,7 +40,7 @@ class LtxSampler:
     def __init__(self, modules: Modules, clip: ClipState, request: Request, sampling: Sampling) -> None:
         self._modules = modules
         self._clip = clip
-        self._negative = request.negative_prompt
+        self._negative = request.negative_prompt or clip.plan.model.negative_prompt
         self._sampling = sampling
         self._tokens: WindowTokens | None = None
         self.latent_shape: tuple[int, ...] | None = latent_shape(modules, clip.plan, 1)
@@ -112,7 +113,8 @@ def encode_prompts(modules: Modules, plan: ClipPlan, negative: str, sampling: Sa
     They are padded to the longest of them only: masked tokens change nothing and cost time.
     """
     prompts = [plan.source_prompt, *([] if sampling.guidance_scale <= 1 else [negative]), *plan.prompts]
-    limit = min(plan.model.max_prompt_tokens, modules.tokenizer.model_max_length)
+    # Not the tokenizer's own limit: the folders on the hub say 128 where the model was trained with 256.
+    limit = plan.model.max_prompt_tokens
     encoded = modules.tokenizer(prompts, padding=True, max_length=limit, truncation=True, return_tensors="pt")
     ids, mask = encoded.input_ids.to(modules.device), encoded.attention_mask.bool().to(modules.device)
     embeds = modules.text_encoder(ids, attention_mask=mask)[0]
@@ -155,9 +157,9 @@ def _denoise_from_noise(
     seed: int,
 ) -> Iterator[None]:
     """Denoise from pure noise; a condition of less than full strength joins at the noise level it holds."""
-    schedule = new_scheduler(
-        modules.scheduler, sampling, tokens.latents.shape[1] - tokens.keyframe_count, modules.device
-    )
+    free_tokens = tokens.latents.shape[1] - tokens.keyframe_count
+    pixels = plan.native.width * plan.native.height
+    schedule = new_scheduler(modules.scheduler, plan.model, sampling, free_tokens, pixels, modules.device)
     start = tokens.latents
     # Without conditions one noise level serves all tokens, and costs the transformer one embedding.
     strength = tokens.strength if tokens.strength.any() else tokens.strength[:, :1]
@@ -232,7 +234,9 @@ def _predict_velocity(
     if not prompts.has_negative:
         return conditional
     unconditional = predicted[:1]
-    return unconditional + sampling.guidance_scale * (conditional - unconditional)
+    guided = unconditional + sampling.guidance_scale * (conditional - unconditional)
+    rescale = sampling.guidance_rescale
+    return rescale_noise_cfg(guided, conditional, guidance_rescale=rescale) if rescale else guided
 
 
 def _renoise_conditions(

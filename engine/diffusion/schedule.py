@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -30,12 +31,44 @@ def resolve_sampling(model: ModelEntry, request: Request, adapters: Collection[s
     )
 
 
-def new_scheduler(prototype: Any, sampling: Sampling, tokens: int, device: torch.device) -> Any:
-    """A new scheduler for a window of `tokens` tokens; schedulers hold state, so none is shared.
+EXACT_LEVELS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "shift": 1.0,
+        "use_dynamic_shifting": False,
+        "shift_terminal": None,
+        "use_karras_sigmas": False,
+        "use_exponential_sigmas": False,
+        "use_beta_sigmas": False,
+        "invert_sigmas": False,
+    }
+)
+"""Settings of a flow matching scheduler that leave the levels given to it as they are."""
+
+
+def fresh_scheduler(prototype: Any, model: ModelEntry, sampling: Sampling, pixels: int) -> Any:
+    """A new scheduler for frames of so many native pixels; schedulers hold state, so none is shared.
+
+    Exact levels stay as they are whatever the folder's scheduler does to others; those are shifted as the catalog says
+    for the size, or else as the folder says.
+    """
+    shift = model.flow_shift(pixels)
+    if sampling.has_exact_levels:
+        return type(prototype).from_config(prototype.config, **EXACT_LEVELS)
+    if shift is None:
+        return type(prototype).from_config(prototype.config)
+    return type(prototype).from_config(
+        prototype.config, **{"flow_shift" if "flow_shift" in prototype.config else "shift": shift}
+    )
+
+
+def new_scheduler(
+    prototype: Any, model: ModelEntry, sampling: Sampling, tokens: int, pixels: int, device: torch.device
+) -> Any:
+    """A new scheduler for a window of `tokens` tokens and `pixels` native pixels a frame, set to its steps.
 
     Some models shift their levels by the number of tokens, linearly between two configured points.
     """
-    scheduler = type(prototype).from_config(prototype.config)
+    scheduler = fresh_scheduler(prototype, model, sampling, pixels)
     config, shift = scheduler.config, {}
     if config.use_dynamic_shifting:
         slope = (config.max_shift - config.base_shift) / (config.max_image_seq_len - config.base_image_seq_len)

@@ -21,6 +21,8 @@ from transformers import AutoTokenizer
 
 from engine.catalog.model import Family, ModelEntry
 from engine.catalog.registry import MODELS
+from engine.loading.float8_reader import read_as_float8
+from engine.placement.memory import Quantization
 from engine.types import EngineError
 
 INDEX_FILE: Final = "model_index.json"
@@ -93,11 +95,11 @@ LAYOUTS: Final[Mapping[Family, FolderLayout]] = MappingProxyType(
             },
         ),
         "ltx2": FolderLayout(
-            frozenset({"LTX2Pipeline", "LTX2ImageToVideoPipeline", "LTX2ConditionPipeline"}),
+            frozenset({"LTX2Pipeline", "LTX2ImageToVideoPipeline", "LTX2ConditionPipeline", "LTX2DFRPipeline"}),
             {
                 "tokenizer": _TOKENIZER,
                 "scheduler": _EULER,
-                "text_encoder": ModuleSpec(("Gemma3ForConditionalGeneration",)),
+                "text_encoder": ModuleSpec(("Gemma3ForConditionalGeneration", "Gemma4UnifiedForConditionalGeneration")),
                 "connectors": ModuleSpec(("LTX2TextConnectors",)),
                 "vae": ModuleSpec(("AutoencoderKLLTX2Video",)),
                 "audio_vae": ModuleSpec(("AutoencoderKLLTX2Audio",)),
@@ -150,8 +152,11 @@ def read_index(folder: Path, model: ModelEntry) -> FolderIndex:
     return FolderIndex({name: kind for name, kind in classes.items() if name in layout.modules}, settings)
 
 
-def read_module(model: ModelEntry, name: str, kind: str, folder: Path, dtype: torch.dtype) -> Any:
-    """Read the module `name` of class `kind`, in evaluation mode on the CPU.
+def read_module(
+    model: ModelEntry, name: str, kind: str, folder: Path, dtype: torch.dtype, quantization: Quantization = "none"
+) -> Any:
+    """Read the module `name` of class `kind`, in evaluation mode on the CPU. A transformer that is to be stored as
+    float8 is never in memory as anything larger.
 
     Raises ValueError for a class that this family does not use, and whatever diffusers and transformers raise.
     """
@@ -162,6 +167,8 @@ def read_module(model: ModelEntry, name: str, kind: str, folder: Path, dtype: to
         raise ValueError(f"it holds a {kind}, and the family {model.family!r} takes {' or '.join(spec.classes)}")
     if not spec.is_torch_module:
         return module_class(kind).from_pretrained(folder)
+    if name.startswith("transformer") and quantization == "float8":
+        return read_as_float8(module_class(kind), folder, dtype)
     return module_class(kind).from_pretrained(folder, dtype=torch.float32 if spec.keeps_float32 else dtype).eval()
 
 

@@ -27,7 +27,8 @@ from engine.loading.layouts import INDEX_FILE, LAYOUTS, FolderIndex
 from engine.parallel.host import THIS_HOST, Host
 from engine.placement import lora, vae_tiling
 from engine.placement.hardware import is_out_of_memory
-from engine.placement.policy import Offload, Placement, choose_placement
+from engine.placement.policy import Placement, choose_placement
+from engine.placement.quantization import quantize_module
 from engine.types import EngineConfig, EngineError, LoraSource, LoraWeight
 
 _COMMON: Final = ("tokenizer", "scheduler", "text_encoder", "vae", "transformer")
@@ -124,14 +125,14 @@ def locate_weights(model: ModelEntry, config: EngineConfig) -> ModelSource:
 
 
 def load_model(
-    model: ModelEntry, source: ModelSource, config: EngineConfig, min_offload: Offload = "none", host: Host = THIS_HOST
+    model: ModelEntry, source: ModelSource, config: EngineConfig, rung: int = 0, host: Host = THIS_HOST
 ) -> Generator[float, None, Modules]:
     """Load the located weights and put them on the machine, yielding the fraction done before each module, so that the
-    caller may stop in between. `least` is the least offload where the setting is "auto", `host` the machine.
+    caller may stop in between. `rung` counts the ways of placing it that ran out of memory before.
 
     Raises EngineError `model_broken`, `device_missing`, `bad_setting` or `out_of_memory`.
     """
-    placement = choose_placement(host.inspect_machine(), model, config, min_offload)
+    placement = choose_placement(host.inspect_machine(), model, config, rung)
     device = host.torch_device(placement.device)
     modules = yield from _read_modules(model, source, placement, host)
     transformers = {name: module for name, module in modules.items() if name.startswith("transformer")}
@@ -161,7 +162,12 @@ def load_model(
 def _read_modules(
     model: ModelEntry, source: ModelSource, placement: Placement, host: Host
 ) -> Generator[float, None, dict[str, Any]]:
-    """Read each module and put it where its weights rest, yielding the fraction of bytes read before it."""
+    """Read each module and put it where its weights rest, yielding the fraction of bytes read before it.
+
+    A module is quantized before the next one is read, and before it is on the GPU: otherwise a machine would need the
+    memory that quantization saves. Only transformers in formats other than float8 wait, for their LoRAs.
+    """
+    quantization = placement.quantization
     home, dtype = host.torch_device(placement.storage_device), getattr(torch, placement.dtype)
     names = source.module_names(model)
     sizes = [_folder_bytes(source.folder / name) for name in names]
@@ -170,8 +176,12 @@ def _read_modules(
         yield sum(sizes[:number]) / max(1, sum(sizes))
         folder = source.folder / name
         with _named_errors(folder):
-            modules[name] = module = layouts.read_module(model, name, source.index.classes[name], folder, dtype)
-            if isinstance(module, torch.nn.Module):
+            kind = source.index.classes[name]
+            modules[name] = module = layouts.read_module(model, name, kind, folder, dtype, quantization)
+            if name.startswith("text_encoder"):
+                quantize_module(module, quantization)
+            waits = name.startswith("transformer") and quantization in ("int8", "nf4")
+            if isinstance(module, torch.nn.Module) and not waits:
                 host.place_module(module, home)
     return modules
 

@@ -53,6 +53,7 @@ def attach_lora(transformers: Collection[Any], name: str, source: str) -> str:
             with warnings.catch_warnings():  # several LoRAs on one model are intended
                 warnings.filterwarnings("ignore", "Already found a `peft_config`", UserWarning)
                 transformer.load_lora_adapter(dict(weights), adapter_name=name, prefix=None)
+            _keep_own_numbers(transformer, name, weights)
     except BaseException:
         _detach_lora(transformers, name)
         raise
@@ -111,6 +112,15 @@ def _adaptable_layers(transformer: nn.Module) -> dict[str, Any]:
         elif isinstance(module, nn.Linear | nn.Conv3d) and not _ADAPTER_PART.search(name):
             layers[name] = module
     return layers
+
+
+def _keep_own_numbers(transformer: Any, name: str, weights: Weights) -> None:
+    """Give the matrices back the numbers that peft rounded to the format in which the layer below is stored."""
+    for key, matrix in weights.items():
+        layer, _, ending = key.rpartition(".lora_")
+        role, _, kind = ending.partition(".")
+        parameter = transformer.get_parameter(f"{layer}.lora_{role}.{name}.{kind}")
+        parameter.data = matrix.to(transformer.device, transformer.dtype)
 
 
 def _detach_lora(transformers: Collection[Any], name: str) -> None:

@@ -31,7 +31,7 @@ def arrange_modules(modules: Mapping[str, Any], placement: Placement) -> None:
     for transformer in transformers:
         set_attention_backend(transformer, placement.attention)
     for name, module in modules.items():
-        if isinstance(module, nn.Module) and name not in movable:
+        if isinstance(module, nn.Module) and (name not in movable or placement.offload == "none"):
             module.to(device)
     if placement.offload == "model":
         rotate_modules(movable.values(), device)

@@ -9,12 +9,10 @@ Every setting is "auto" unless the operator sets it. What auto means:
 | dtype        | bfloat16 on a CUDA GPU (float16 overflows in T5) and on a CPU that multiplies matrices of it (2.2   |
 |              | times as fast as float32, measured on the bundled model); float32 elsewhere: a CPU that has to      |
 |              | emulate bfloat16 takes many times as long                                                           |
-| quantization | none; float8 storage where that avoids copying blocks to the GPU at every step (a step then takes   |
-|              | 1.04 times as long, against 1.9 times with copying: diffusers' benchmark)                           |
-| offload      | none where the model fits into nine tenths of the GPU's memory; `model` (text encoders and          |
-|              | transformers one at a time on the GPU) where the largest of them fits; else `group` (block by block |
-|              | through the GPU). One level further after the device has run out of memory. Never where host memory |
-|              | could not hold the offloaded weights                                                                |
+| quantization | with `offload`, the first way of the table in `engine.placement.memory` that is predicted to fit    |
+| offload      | into nine tenths of the GPU's memory, and what it offloads into the machine's own: none, `model`    |
+|              | (text encoders and transformers one at a time on the GPU) or `group` (layer by layer through the    |
+|              | GPU). A way further after the device has run out of memory, until the table ends                    |
 | tiling       | frames above 768x512 are decoded in tiles, and smaller ones when whole frames do not fit into       |
 |              | memory; Wan's, which are decoded a few at a time, only in the latter case whatever their size       |
 | compile      | on where it pays within a few clips: a model of 8 GB or more on a CUDA GPU of capability 8.0 or     |
@@ -28,21 +26,28 @@ to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 from engine.catalog.model import Family, ModelEntry
+from engine.placement.memory import (
+    OFFLOADS,
+    USABLE_GPU,
+    USABLE_HOST,
+    WAYS,
+    MemoryPlan,
+    Offload,
+    Quantization,
+    fitting_plans,
+    predict_memory,
+)
 from engine.types import EngineConfig, EngineError
 
 Kind: TypeAlias = Literal["cuda", "mps", "cpu"]
-Offload: TypeAlias = Literal["none", "model", "group"]
-Quantization: TypeAlias = Literal["none", "float8", "int8", "nf4"]
 Tiling: TypeAlias = Literal["auto", "on", "off"]
 
-OFFLOADS: Final = get_args(Offload)
-"""From the fastest to the one that needs least memory."""
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType({"int8": "torchao", "nf4": "bitsandbytes"})
 """The package behind each quantization that diffusers does not implement itself."""
 ATTENTIONS: Final[Mapping[str, str]] = MappingProxyType(
@@ -68,11 +73,6 @@ _MASKED: Final[frozenset[Family]] = frozenset({"z_image"})
 IN_PARALLEL: Final = frozenset({"native", "_native_cudnn", "_native_flash", "flash", "sage"})
 """Backends that diffusers' context parallelism works with."""
 
-_USABLE_MEMORY: Final = 0.9  # of a GPU's memory; the rest is for torch itself and fragmentation
-_QUANTIZED_SIZE: Final[Mapping[str, float]] = MappingProxyType({"none": 1.0, "float8": 0.6, "int8": 0.6, "nf4": 0.4})
-"""Memory of a quantized model as a share of the unquantized: norms and activations do not shrink."""
-_LARGEST_MODULE: Final = 0.7
-"""The largest module's share of a model's memory: LTX-Video 2B's T5 encoder is 9.5 of 16 GB."""
 _MIN_COMPILED_GB: Final = 8.0  # GB
 
 
@@ -98,8 +98,8 @@ class Machine:
 class Placement:
     """How one model is placed on the machine. `device` and `dtype` are torch's names.
 
-    `parallel` is the number of GPUs that share every forward pass. `movable` means that `offload` was chosen here, not
-    by the operator, so it may be raised.
+    `parallel` is the number of GPUs that share every forward pass. `gpu_gb` is the peak predicted for the GPU, 0 where
+    there is none, and `further` the number of other ways left to try when that was too little.
     """
 
     device: str
@@ -110,7 +110,8 @@ class Placement:
     compile: bool = False
     attention: str = "native"
     parallel: int = 1
-    adjustable: bool = False
+    gpu_gb: float = 0.0
+    further: int = 0
 
     @property
     def storage_device(self) -> str:
@@ -119,6 +120,8 @@ class Placement:
 
     def __str__(self) -> str:
         phrases = [f"on {self.device} in {self.dtype}", *self._memory_savings()]
+        if self.gpu_gb:
+            phrases.append(f"about {self.gpu_gb:.0f} GB at its peak")
         if self.parallel > 1:
             phrases.append(f"shared by {self.parallel} GPUs")
         if self.compile:
@@ -133,12 +136,11 @@ class Placement:
         return [*quantized, offloads[self.offload]] if self.offload != "none" else quantized
 
 
-def choose_placement(
-    machine: Machine, model: ModelEntry, config: EngineConfig, min_offload: Offload = "none"
-) -> Placement:
-    """The placement of `model` by the table above, with at least the offload `least`.
+def choose_placement(machine: Machine, model: ModelEntry, config: EngineConfig, rung: int = 0) -> Placement:
+    """The placement of `model` by the table above; `rung` counts how many ways ran out of memory before.
 
-    Raises EngineError `bad_setting` for a setting that this machine does not support, with the remedy.
+    Raises EngineError `bad_setting` for a setting that this machine does not support, with the remedy, and
+    `out_of_memory` for a model that no way of placing it fits into the machine's own memory.
     """
     kind = device_kind(machine, config)
     dtype = _one_of("dtype", config.dtype, ("auto", "float32", "bfloat16", "float16"))
@@ -147,23 +149,15 @@ def choose_placement(
         dtype=dtype if dtype != "auto" else default_dtype(kind, cpu_bfloat16=machine.cpu_bfloat16),
         tiling=cast("Tiling", _one_of("tiling", config.tiling, get_args(Tiling))),
         attention=_resolve_attention(machine, kind, model, config),
+        parallel=_resolve_parallel(machine, kind, config),
     )
-    placed = _place_weights(
-        machine, kind, model, config, replace(plain, parallel=_resolve_parallel(machine, kind, config)), min_offload
-    )
+    placed = _place_weights(machine, kind, model, config, plain, rung)
     return replace(placed, compile=_resolve_compile(machine, kind, model, config, placed))
 
 
 def default_dtype(kind: Kind, *, cpu_bfloat16: bool) -> Literal["bfloat16", "float32"]:
     """The dtype in which a device of this kind is fastest, by torch's name."""
     return "bfloat16" if kind == "cuda" or (kind == "cpu" and cpu_bfloat16) else "float32"
-
-
-def next_offload(placement: Placement) -> Offload | None:
-    """The next offload level after running out of memory; None at the last one or where the operator set it."""
-    higher = OFFLOADS[OFFLOADS.index(placement.offload) + 1 :]
-    on_gpu = placement.device.partition(":")[0] == "cuda"
-    return higher[0] if placement.adjustable and on_gpu and placement.parallel == 1 and higher else None
 
 
 def device_kind(machine: Machine, config: EngineConfig) -> Kind:
@@ -175,35 +169,63 @@ def device_kind(machine: Machine, config: EngineConfig) -> Kind:
 
 
 def _place_weights(
-    machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, plain: Placement, least: Offload
+    machine: Machine, kind: Kind, model: ModelEntry, config: EngineConfig, plain: Placement, rung: int
 ) -> Placement:
     """Complete `plain` with quantization and offload."""
+    offload = _resolve_offload(kind, config, plain)
+    quantization = _resolve_quantization(machine, kind, config)
+    if kind != "cuda" or plain.parallel > 1:
+        none: Quantization = "none"
+        return replace(plain, quantization=none if quantization == "auto" else quantization)
+    width = 2.0 if plain.dtype == "float32" else 1.0
+    candidates = [
+        predict_memory(model, each_offload, each_quantization, width)
+        for each_offload, each_quantization in _candidate_ways(machine, offload, quantization)
+    ]
+    plans = fitting_plans(candidates, machine.memory, machine.host_memory) or (
+        candidates[:1] if config.offload != "auto" else []
+    )
+    if not plans:
+        raise _too_large(machine, model, candidates)
+    plan = plans[min(rung, len(plans) - 1)]
+    further = max(0, len(plans) - 1 - rung)
+    return replace(
+        plain, offload=plan.offload, quantization=plan.quantization, gpu_gb=round(plan.gpu_gb, 1), further=further
+    )
+
+
+def _candidate_ways(
+    machine: Machine, offload: Offload | Literal["auto"], quantization: Quantization | Literal["auto"]
+) -> list[tuple[Offload, Quantization]]:
+    """The ways that the settings leave open. nf4 is a way only where its package is installed."""
+    if quantization in ("int8", "nf4"):
+        ways: list[tuple[Offload, Quantization]] = [(each, quantization) for each in OFFLOADS]
+    else:
+        ways = [way for way in WAYS if quantization in ("auto", way[1])]
+    possible = [way for way in ways if PACKAGES.get(way[1], "") in ("", *machine.packages)]
+    return [way for way in possible if offload in ("auto", way[0])]
+
+
+def _too_large(machine: Machine, model: ModelEntry, candidates: Sequence[MemoryPlan]) -> EngineError:
+    """The error for a model that this machine cannot hold in any way, with what it would take."""
+    least = min((plan.host_gb for plan in candidates if plan.offload != "none"), default=0.0)
+    whole = min((plan.gpu_gb for plan in candidates if plan.offload == "none"), default=0.0)
+    card = f" or a GPU with {whole / USABLE_GPU:.0f} GB" if whole else ""
+    packed = "" if PACKAGES["nf4"] in machine.packages else f" Installing {PACKAGES['nf4']} lets it take less."
+    return EngineError(
+        "out_of_memory",
+        f"{model.name} needs {least / USABLE_HOST:.0f} GB of memory beside its GPU{card}; this machine has "
+        f"{machine.host_memory:.0f} GB and a GPU with {machine.memory:.0f} GB.{packed} Or serve a smaller model.",
+    )
+
+
+def _resolve_offload(kind: Kind, config: EngineConfig, plain: Placement) -> Offload | Literal["auto"]:
     wanted = _one_of("offload", config.offload, ("auto", *OFFLOADS))
     if wanted not in ("auto", "none") and kind != "cuda":
         raise _bad_setting("offload", wanted, "there is no GPU to offload from", "Leave it out, or set it to none.")
     if wanted not in ("auto", "none") and plain.parallel > 1:
         raise _bad_setting("offload", wanted, "every GPU of several keeps the transformer", "Set parallel to 1.")
-    quantized = _resolve_quantization(machine, kind, config)
-    scale = model.memory_gb * (2.0 if plain.dtype == "float32" and kind == "cuda" else 1.0)
-
-    def offload_for(quantization: Quantization) -> Offload:
-        if wanted != "auto":
-            return cast("Offload", wanted)
-        needed = scale * _QUANTIZED_SIZE[quantization]
-        if kind != "cuda" or plain.parallel > 1 or machine.host_memory < needed:
-            return "none"
-        return max(_fitting_offload(machine.memory, needed), least, key=OFFLOADS.index)
-
-    if quantized != "auto":
-        return replace(plain, quantization=quantized, offload=offload_for(quantized), adjustable=wanted == "auto")
-    avoids_group = kind == "cuda" and offload_for("none") == "group" and offload_for("float8") != "group"
-    chosen: Quantization = "float8" if avoids_group else "none"
-    return replace(plain, quantization=chosen, offload=offload_for(chosen), adjustable=wanted == "auto")
-
-
-def _fitting_offload(memory: float, needed: float) -> Offload:
-    room = memory * _USABLE_MEMORY
-    return "none" if needed <= room else "model" if needed * _LARGEST_MODULE <= room else "group"
+    return cast("Offload", wanted)
 
 
 def _resolve_quantization(machine: Machine, kind: Kind, config: EngineConfig) -> Quantization | Literal["auto"]:

@@ -16,7 +16,7 @@ from diffusers.hooks import apply_layerwise_casting
 from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN
 from torch import nn
 
-from engine.placement.policy import Quantization
+from engine.placement.memory import Quantization
 
 _SKIPPED_LAYERS: Final = (*DEFAULT_SKIP_MODULES_PATTERN, "^time", "shared", "embed_tokens", "wo", "lm_head", "lora_")
 """Patterns of layer names that are not quantized: norms and the first and last layers, where rounding shows most, T5's
@@ -26,10 +26,16 @@ The token embedding is skipped under each of its names: Gemma ties its output la
 a text encoder's output to the dtype of its first weights, which are the embedding.
 """
 
+_QUANTIZED: Final = "is_quantized_by_kinora"
+"""The attribute that marks a module whose matrices are quantized."""
+
 
 def quantize_module(module: Any, quantization: Quantization) -> None:
-    """Store the module's large matrices in the format `quantization`; "none" changes nothing."""
-    if quantization != "none":
+    """Store the module's large matrices in the format `quantization`; "none" changes nothing, and neither does it where
+    the module was read in that format.
+    """
+    if quantization != "none" and not getattr(module, _QUANTIZED, False):
+        setattr(module, _QUANTIZED, True)
         _QUANTIZERS[quantization](module)
 
 

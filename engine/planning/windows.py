@@ -31,7 +31,7 @@ DECODE_BEHIND: Final = 3
 DECODE_AHEAD: Final = 1
 """Latents at the end of a window that are decoded after the next one, so that they too have both neighbours."""
 SHORT: Final = 2.5
-"""Seconds that a window may add, so that a clip can be watched early and a cancel loses little."""
+"""Seconds of the parts in which frames are copied or decoded, so that a clip can be watched early."""
 
 
 def plan_gap(model: ModelEntry, request: Request, total: int, gaps: Sequence[Gap], index: int) -> Iterator[Step]:
@@ -116,7 +116,9 @@ def _max_window_lengths(model: ModelEntry, gap: Gap, count: int) -> list[int]:
     for number in range(count):
         lead = _longest_lead(model, gap, first=number == 0)
         free = longest - lead - _longest_trail(model, gap, last=number == count - 1)
-        most.append(free if model.single_window else min(short_window_latents(model) + (lead == 0), free))
+        most.append(
+            min(model.new_frames // model.temporal_compression + (lead == 0), free) if model.new_frames else free
+        )
     return most
 
 

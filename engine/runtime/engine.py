@@ -26,7 +26,7 @@ from engine.media.video_writer import VideoWriter
 from engine.parallel.host import THIS_HOST, Host
 from engine.placement.hardware import is_out_of_memory
 from engine.placement.lora import adapter_name
-from engine.placement.policy import Offload, choose_placement, next_offload
+from engine.placement.policy import choose_placement
 from engine.planning.plan import Window
 from engine.planning.timeline import plan_clip
 from engine.runtime.job import Job
@@ -55,7 +55,7 @@ class Engine:
         self.must_restart = False
         self._threads = limit_threads(config)
         self._loaded_model: tuple[str, Modules] | None = None
-        self._min_offload: dict[str, Offload] = {}
+        self._rungs: dict[str, int] = {}
         self._sources: dict[str, ModelSource] = {}
         self._rates: dict[tuple[str, Quality], StageRates] = {}
 
@@ -92,19 +92,14 @@ class Engine:
             raise
 
     def _step_down(self, model: ModelEntry) -> bool:
-        """After running out of memory: unload the model, and load it with more offload from now on, if the setting is
-        "auto" and there is more. Returns whether there was. A job that ran out while denoising fails all the same,
-        since its published segments cannot be generated again; its next attempt has the memory.
+        """After running out of memory: unload the model, and from now on load it the next way that needs less, if there
+        is one. Returns whether there was. A job that ran out while denoising fails all the same, since its published
+        segments cannot be generated again; its next attempt has the memory.
         """
-        least = self._min_offload.get(model.name, "none")
-        placement = choose_placement(self._host.inspect_machine(), model, self._config, least)
-        further = next_offload(placement)
-        if (
-            further is None
-            or choose_placement(self._host.inspect_machine(), model, self._config, further).offload == placement.offload
-        ):
+        rung = self._rungs.get(model.name, 0)
+        if not choose_placement(self._host.inspect_machine(), model, self._config, rung).further:
             return False
-        self._min_offload[model.name], self._loaded_model = further, None
+        self._rungs[model.name], self._loaded_model = rung + 1, None
         return True
 
     def _is_loaded(self, name: str) -> bool:
@@ -134,7 +129,7 @@ class Engine:
     ) -> Generator[Event, None, Modules]:
         _free_memory()  # including what the error of the last attempt referred to
         loading = load_model(
-            model, self._locate_weights(model), self._config, self._min_offload.get(model.name, "none"), self._host
+            model, self._locate_weights(model), self._config, self._rungs.get(model.name, 0), self._host
         )
         before, started = 0.0, time.monotonic()
         while True:

@@ -34,7 +34,7 @@ from transformers import (
 )
 
 from engine.testing.tiny_ltx import byte_tokenizer
-from engine.testing.tiny_ltx2 import ltx2
+from engine.testing.tiny_ltx2 import ltx2, ltx25
 
 _TEXT_WIDTH: Final = 32
 _VOCABULARY: Final = 260
@@ -140,7 +140,10 @@ def z_image() -> DiffusionPipeline:
 
 
 KINDS: Final[Mapping[str, Callable[[], DiffusionPipeline]]] = MappingProxyType(
-    {each.__name__: each for each in (wan_text, wan_two, wan_small, wan_picture, wan_between, wan_ends, ltx2, z_image)}
+    {
+        each.__name__: each
+        for each in (wan_text, wan_two, wan_small, wan_picture, wan_between, wan_ends, ltx2, ltx25, z_image)
+    }
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from diffusers import (
     AutoencoderKLLTX2Audio,
@@ -13,7 +13,12 @@ from diffusers import (
     LTX2VideoTransformer3DModel,
 )
 from diffusers.pipelines.ltx2 import LTX2TextConnectors, LTX2Vocoder
-from transformers import Gemma3Config, Gemma3ForConditionalGeneration
+from transformers import (
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    Gemma4UnifiedConfig,
+    Gemma4UnifiedForConditionalGeneration,
+)
 
 from engine.testing.tiny_ltx import byte_tokenizer
 
@@ -23,7 +28,16 @@ _VOCABULARY: Final = 260
 
 def ltx2() -> DiffusionPipeline:
     """LTX-2, with everything that makes its sound."""
-    text_encoder, audio_vae = _gemma_text_encoder(), _ltx2_audio_vae()
+    return _ltx2_pipeline(_gemma_text_encoder())
+
+
+def ltx25() -> DiffusionPipeline:
+    """LTX-2.5: as LTX-2 with Gemma 4 for its text."""
+    return _ltx2_pipeline(_gemma4_text_encoder())
+
+
+def _ltx2_pipeline(text_encoder: Any) -> DiffusionPipeline:
+    audio_vae = _ltx2_audio_vae()
     text = text_encoder.config.text_config
     return LTX2Pipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(),
@@ -52,6 +66,21 @@ def _gemma_text_encoder() -> Gemma3ForConditionalGeneration:
             image_token_index=_VOCABULARY - 1,
         )
     ).eval()
+
+
+def _gemma4_text_encoder() -> Gemma4UnifiedForConditionalGeneration:
+    text = {
+        "vocab_size": _VOCABULARY,
+        "hidden_size": _TEXT_WIDTH,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "intermediate_size": 32,
+        "head_dim": 16,
+        "global_head_dim": 16,
+        "layer_types": ["sliding_attention", "full_attention"],
+    }
+    return Gemma4UnifiedForConditionalGeneration(Gemma4UnifiedConfig(text_config=text)).eval()
 
 
 def _ltx2_vae() -> AutoencoderKLLTX2Video:

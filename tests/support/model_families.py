@@ -31,6 +31,7 @@ KINDS = {
     "wan2.1-flf2v-14b-720p": "wan_between",
     "wan2.2-i2v-a14b": "wan_ends",
     "ltx-2": "ltx2",
+    "ltx-2.5": "ltx25",
     "z-image-turbo": "z_image",
 }
 """A model of each kind of folder, and that folder."""

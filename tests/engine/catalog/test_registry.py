@@ -21,6 +21,10 @@ def test_an_entry_agrees_with_itself(model: ModelEntry) -> None:
     assert not model.makes_videos or longest > 1 + 2 * model.context_latents, (
         "no room for anything new between two films"
     )
+    assert model.new_frames == 0 or model.new_frames >= model.temporal_compression
+    assert [pixels for pixels, _ in model.flow_shifts] == sorted(pixels for pixels, _ in model.flow_shifts)
+    guided = any(each.guidance_scale > 1 for each in model.sampling.values())
+    assert model.bundled or not guided or model.negative_prompt, "what is guided away from is published too"
     assert not model.single_window or registry.frame_count(model, model.max_seconds) <= model.window_frames
     assert not any(check_clip(model, *size, model.max_seconds) for size in model.sizes)
     assert bool(model.native_sizes) != bool(model.native_pixels)

@@ -14,13 +14,23 @@ from diffusers.pipelines.ltx2 import LTX2ConditionPipeline, LTX2VideoCondition
 from diffusers.pipelines.wan import pipeline_wan_i2v
 from PIL import Image
 
-from engine.catalog.model import ModelEntry
+from engine.catalog.model import ModelEntry, Sampling
 from engine.catalog.registry import find_model
 from engine.diffusion.schedule import resolve_sampling
 from engine.loading.loader import Modules
 from engine.planning.plan import ClipPlan
 from engine.types import EngineConfig, ImageCondition, Request
 from tests.support.model_families import KINDS, SIZE, encode_image, make_request, render_frames, small_plan
+
+SHIFTS = {
+    "wan2.1-t2v-1.3b": 3.0,
+    "wan2.1-i2v-14b-480p": 3.0,
+    "wan2.1-flf2v-14b-720p": 16.0,
+    "wan2.2-t2v-a14b": 12.0,
+    "wan2.2-i2v-a14b": 5.0,
+    "wan2.2-ti2v-5b": 5.0,
+}
+"""Published for small sizes; the folders here say something else."""
 
 
 def theirs(families_config: EngineConfig, request: Request) -> torch.Tensor:
@@ -29,6 +39,8 @@ def theirs(families_config: EngineConfig, request: Request) -> torch.Tensor:
     model, made = find_model(request.model), small_plan(request)
     how = resolve_sampling(model, request, ())
     pipe = _pipe(model, request, folder)
+    if model.family == "wan":
+        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, flow_shift=SHIFTS[model.name])
     pipe.set_progress_bar_config(disable=True)
     frames = pipe(
         prompt=request.prompt,
@@ -40,7 +52,7 @@ def theirs(families_config: EngineConfig, request: Request) -> torch.Tensor:
         output_type="pt",
         return_dict=False,
         max_sequence_length=model.max_prompt_tokens,
-        **_own(model, request, made, how.guidance_scale),
+        **_own(model, request, made, how),
     )[0]
     shown: torch.Tensor = frames if model.family == "z_image" else frames[0]
     if find_model(request.model).image_positions == "ends" and len(request.conditions) > 1:
@@ -56,8 +68,9 @@ def _pipe(model: ModelEntry, request: Request, folder: str) -> Any:
     return DiffusionPipeline.from_pretrained(folder)
 
 
-def _own(model: ModelEntry, request: Request, made: ClipPlan, guidance: float) -> dict[str, Any]:
+def _own(model: ModelEntry, request: Request, made: ClipPlan, how: Sampling) -> dict[str, Any]:
     """The arguments that differ between pipelines, written down here once more."""
+    guidance = how.guidance_scale
     images = [Image.open(io.BytesIO(each.image)) for each in request.conditions]
     if model.family == "z_image":
         return {"guidance_scale": guidance - 1}
@@ -66,14 +79,15 @@ def _own(model: ModelEntry, request: Request, made: ClipPlan, guidance: float) -
         low = {"guidance_scale_2": 3.0} if model.name == "wan2.2-t2v-a14b" else {}
         return {**common, **low, **dict(zip(("image", "last_image"), images, strict=False))}
     conditions = [LTX2VideoCondition(image, index) for image, index in zip(images, (0, -1), strict=False)]
-    quiet = {"stg_scale": 0, "modality_scale": 1, "guidance_rescale": 0}
+    quiet = {"stg_scale": 0, "modality_scale": 1, "guidance_rescale": 0.7 if model.name == "ltx-2" else 0}
     return {
         **common,
         **quiet,
         **{f"audio_{name}": value for name, value in quiet.items()},
         "audio_guidance_scale": guidance,
         "spatio_temporal_guidance_blocks": None,
-        "use_cross_timestep": False,
+        "use_cross_timestep": model.name == "ltx-2.5",
+        **({"sigmas": [1.0, (0.9875 + 0.98125 * 2) / 3, (0.909375 * 2 + 0.725) / 3]} if how.sigmas else {}),
         "frame_rate": 24.0,
         "conditions": conditions,
     }

@@ -16,7 +16,8 @@ from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
 from engine.catalog.registry import find_model
 from engine.loading.loader import Modules, load_model, locate_weights
 from engine.parallel.host import Host
-from engine.placement.policy import Machine, Offload, Placement
+from engine.placement.memory import Offload
+from engine.placement.policy import Machine, Placement
 from engine.runtime.engine import Engine
 from engine.testing import tiny_diffusers
 from engine.types import Done, EngineConfig, EngineError, Event, Loading, Progress, Request
@@ -64,7 +65,7 @@ def fake_host() -> FakeHost:
 
 @pytest.fixture
 def auto_config(config: EngineConfig) -> EngineConfig:
-    return replace(config, device="auto", dtype="float32")
+    return replace(config, device="auto", dtype="float32", quantization="none")
 
 
 def failing(times: int) -> Callable[..., None]:
@@ -107,6 +108,26 @@ def test_loading_goes_down_the_rungs_until_there_is_room(
     assert sum(event == Loading(0) for event in events) == 3
     fractions = [event.fraction for event in events if isinstance(event, Progress)]
     assert fractions == sorted(fractions)
+
+
+def test_quantized_ways_are_on_the_ladder_too(
+    fake_host: FakeHost, auto_config: EngineConfig, request_: Request, tmp_path: Path
+) -> None:
+    fake_host.no_room = lacking(LTXVideoTransformer3DModel, failing(3))
+    engine = Engine(replace(auto_config, quantization="auto"), fake_host)
+    assert isinstance([*engine.run(request_, tmp_path, never_cancelled)][-1], Done)
+    placement = engine_modules(engine).placement
+    assert (placement.offload, placement.quantization) == ("model", "float8")
+    weights = [layer.weight for layer in transformer(engine).modules() if isinstance(layer, torch.nn.Linear)]
+    assert torch.float8_e4m3fn in {weight.dtype for weight in weights}
+
+
+def test_a_model_that_no_way_can_hold_is_named_before_anything_is_read(fake_host: FakeHost, tmp_path: Path) -> None:
+    fake_host.machine, model = replace(GPU, memory=8.0, host_memory=16.0), find_model("ltx-2")
+    config = EngineConfig(weights={model.name: str(tiny_diffusers.write_model("ltx2", tmp_path))})
+    with pytest.raises(EngineError, match="ltx-2 needs") as caught:
+        next(load_model(model, locate_weights(model, config), config, host=fake_host))
+    assert (caught.value.code, fake_host.placed) == ("out_of_memory", [])
 
 
 def test_loading_that_never_finds_room_is_named_and_the_engine_lives(

@@ -8,7 +8,7 @@ import pytest
 
 from engine.catalog.registry import find_model
 from engine.placement.hardware import inspect_machine
-from engine.placement.policy import Machine, Placement, choose_placement, next_offload
+from engine.placement.policy import Machine, Placement, choose_placement
 from engine.types import EngineConfig, EngineError, LoraSource
 
 PROCESSOR = Machine(kind="cpu", host_memory=16.0, compiler=True)
@@ -51,9 +51,7 @@ def test_the_dtype_setting_outranks_the_cpu_instructions() -> None:
 
 
 def test_a_processor_computes_in_float32_and_spares_nothing() -> None:
-    assert choose_placement(PROCESSOR, LARGE, EngineConfig()) == Placement(
-        device="cpu", dtype="float32", adjustable=True
-    )
+    assert choose_placement(PROCESSOR, LARGE, EngineConfig()) == Placement(device="cpu", dtype="float32")
     assert choose_placement(APPLE, LARGE, EngineConfig()).device == "mps"
 
 
@@ -62,32 +60,6 @@ def test_a_model_that_fits_lies_on_the_gpu_as_it_is_and_is_compiled() -> None:
     assert (chosen.device, chosen.dtype, chosen.offload, chosen.quantization) == ("cuda", "bfloat16", "none", "none")
     assert chosen.compile
     assert chosen.storage_device == "cuda"
-
-
-@pytest.mark.parametrize(
-    ("memory", "offload", "quantization"),
-    [
-        (48.0, "none", "none"),  # 40 GB fit into nine tenths
-        (40.0, "model", "none"),  # 28 do
-        (32.0, "model", "none"),
-        (28.0, "none", "float8"),  # blocks would have to travel; 24 GB fit
-        (20.0, "model", "float8"),  # 16.8 do
-        (12.0, "group", "none"),  # nothing spares blocks the way, so nothing is rounded either
-    ],
-)
-def test_what_does_not_fit_is_offloaded_rung_by_rung(memory: float, offload: str, quantization: str) -> None:
-    chosen = choose_placement(gpu(memory), LARGE, EngineConfig())
-    assert (chosen.offload, chosen.quantization) == (offload, quantization)
-    assert (chosen.storage_device == "cpu") == (offload != "none")
-
-
-def test_numbers_of_twice_the_size_need_twice_the_room() -> None:
-    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantization="none")).offload == "none"
-    assert choose_placement(gpu(24.0), SMALL, EngineConfig(quantization="none", dtype="float32")).offload == "group"
-
-
-def test_nothing_is_sent_home_where_the_machine_cannot_hold_it() -> None:
-    assert choose_placement(replace(gpu(32.0), host_memory=8.0), LARGE, EngineConfig()).offload == "none"
 
 
 def test_compiling_is_for_large_models_that_stay_as_they_are() -> None:
@@ -176,19 +148,26 @@ def test_a_gpu_that_is_not_there_is_named(machine: Machine, device: str) -> None
     assert caught.value.code == "device_missing"
 
 
-def test_running_out_of_memory_leads_down_the_rungs_unless_the_operator_chose() -> None:
-    chosen = choose_placement(H100, LARGE, EngineConfig())
-    assert next_offload(chosen) == "model"
-    assert next_offload(choose_placement(H100, LARGE, EngineConfig(), "model")) == "group"
-    assert next_offload(choose_placement(H100, LARGE, EngineConfig(), "group")) is None
-    assert next_offload(choose_placement(H100, LARGE, EngineConfig(offload="none"))) is None
-    assert next_offload(choose_placement(PROCESSOR, LARGE, EngineConfig())) is None
+def test_running_out_of_memory_leads_down_the_ways_that_the_settings_leave_open() -> None:
+    def ladder(config: EngineConfig, machine: Machine = H100) -> list[tuple[str, str]]:
+        count = choose_placement(machine, LARGE, config).further + 1
+        placements = [choose_placement(machine, LARGE, config, rung) for rung in range(count)]
+        return [(placement.offload, placement.quantization) for placement in placements]
+
+    ways = [("none", "none"), ("model", "none"), ("none", "float8"), ("model", "float8"), ("group", "none")]
+    assert ladder(EngineConfig()) == ways
+    assert ladder(EngineConfig(quantization="none")) == [("none", "none"), ("model", "none"), ("group", "none")]
+    assert ladder(EngineConfig(offload="none")) == [("none", "none"), ("none", "float8")]
+    assert ladder(EngineConfig(offload="none", quantization="float8")) == [("none", "float8")]
+    assert ladder(EngineConfig(), PROCESSOR) == [("none", "none")]
+    beyond = choose_placement(H100, LARGE, EngineConfig(), 99)
+    assert ((beyond.offload, beyond.quantization), beyond.further) == (ways[-1], 0)
 
 
 def test_a_placement_reads_as_a_sentence() -> None:
     assert str(choose_placement(PROCESSOR, MINI, EngineConfig())) == "on cpu in float32"
-    assert str(choose_placement(gpu(20.0), LARGE, EngineConfig())) == (
-        "on cuda in bfloat16, weights kept as float8, one part at a time on the GPU"
+    assert str(choose_placement(gpu(24.0), LARGE, EngineConfig())) == (
+        "on cuda in bfloat16, weights kept as float8, one part at a time on the GPU, about 19 GB at its peak"
     )
     assert str(choose_placement(replace(H100, gpus=2), LARGE, EngineConfig(parallel=2))).endswith("shared by 2 GPUs")
 

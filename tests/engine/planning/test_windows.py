@@ -13,7 +13,7 @@ from engine.catalog.registry import MODELS
 from engine.catalog.validation import MAX_SEED
 from engine.planning.plan import DecodeSpan, FrameRef, Gap, GuideLatents
 from engine.planning.timeline import plan_clip
-from engine.planning.windows import DECODE_AHEAD, DECODE_BEHIND, SHORT
+from engine.planning.windows import DECODE_AHEAD, DECODE_BEHIND
 from engine.types import ImageCondition, PromptSpan, Request, SourceSpan
 from tests.support.plan_requests import FILM, PLAIN, by_gap, requests, span
 
@@ -35,7 +35,24 @@ def test_a_window_fits_the_model_and_is_short(request: Request) -> None:
     for window in made.windows:
         assert (window.latents - 1) * made.model.temporal_compression + 1 <= made.model.window_frames
         assert window.new >= 1
-        assert made.model.temporal_compression * (window.new - (window.lead == 0)) <= SHORT * made.fps
+        most = made.model.new_frames or made.model.window_frames
+        assert made.model.temporal_compression * (window.new - (window.lead == 0)) <= most
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.repo.startswith("Lightricks/LTX-V")])
+def test_five_seconds_of_ltx_video_are_one_window_of_121_frames(name: str) -> None:
+    model = MODELS[name]
+    made = plan_clip(Request(name, "x", 768, 512, 5.0, 1))
+    assert [1 + 8 * (window.latents - 1) for window in made.windows] == [121]
+    made = plan_clip(Request(name, "x", 768, 512, 20.0, 1))
+    assert max(1 + 8 * (window.latents - 1) for window in made.windows) <= model.window_frames == 121
+    assert len(made.windows) == 5
+
+
+def test_a_window_of_the_bundled_model_adds_two_and_a_half_seconds() -> None:
+    made = plan_clip(Request("kinora-mini", "x", 320, 192, 10.0, 1))
+    assert all(8 * (window.new - (window.lead == 0)) <= 2.5 * made.fps for window in made.windows)
+    assert len(made.windows) == 5
 
 
 @given(requests())

@@ -214,7 +214,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("length", [60, 80, 89, 110, 200])
+@pytest.mark.parametrize("length", [89, 200])
 def test_an_engine_starts_however_long_the_folder_of_temporary_files_is_called(length: int) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as root:
         folder = Path(f"{root}/{'long/' * 50}"[: length - 1] + "x")
