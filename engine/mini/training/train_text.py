@@ -147,7 +147,11 @@ class TextAnchor:
         self, tokenizer: PreTrainedTokenizerBase, encoder: T5EncoderModel, rng: np.random.Generator
     ) -> Tensor:
         """The mean squared difference between the two encoders' outputs for some captions, in parts of the variance."""
-        texts = ["", NEGATIVE, *labelled_captions(rng, ANCHOR_BATCH)[0]]
+        texts = [
+            text
+            for text in ("", NEGATIVE, *labelled_captions(rng, ANCHOR_BATCH)[0])
+            if self.tokenizer.tokenize(text) == tokenizer.tokenize(text)  # random letters may spell a new word
+        ]
         ids, mask = tokenize_texts(self.tokenizer, texts)
         with torch.no_grad():
             kept = self.encoder(input_ids=ids, attention_mask=mask)[0][mask.bool()]
