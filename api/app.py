@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 
 from api.http import problems
 from api.http.authentication import AuthenticationMiddleware
+from api.http.head_requests import answer_head
 from api.http.middleware import wrap_app
 from api.http.public_path import serve_below, top_folders
 from api.http.response_headers import EXPOSED_HEADERS, vary_by_origin
@@ -67,7 +68,7 @@ def create_app(settings: Settings, opener: Opener = open_app_state) -> Litestar:
 def create_asgi_app(settings: Settings, opener: Opener = open_app_state) -> ASGIApp:
     """The application in its middleware, as it is served."""
     app = create_app(settings, opener)
-    return serve_below(settings.public_path, top_folders(app), wrap_app(app))
+    return serve_below(settings.public_path, top_folders(app), wrap_app(answer_head(app)))
 
 
 def _v1_router() -> Router:

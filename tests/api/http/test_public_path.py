@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,34 +17,12 @@ from api.app import create_asgi_app
 from api.http.state import AppState, build_app_state
 from api.settings import Settings
 from api.worker.segment_publisher import SegmentPublisher
+from tests.support.lifespan import running
 from tests.support.media_files import encode_noise_png
 from tests.support.segments import REQUEST, make_segment
 from tests.support.users import Person, sign_up
 
 PATH = "/kinora"
-
-
-@asynccontextmanager
-async def running(asgi: Any) -> AsyncIterator[None]:
-    """The time between start and shutdown of an application."""
-    told: asyncio.Queue[str] = asyncio.Queue()
-    stop = asyncio.Event()
-    messages = iter(("lifespan.startup", "lifespan.shutdown"))
-
-    async def receive() -> dict[str, str]:
-        message = next(messages)
-        if message == "lifespan.shutdown":
-            await stop.wait()
-        return {"type": message}
-
-    async def send(message: dict[str, str]) -> None:
-        await told.put(message["type"])
-
-    task = asyncio.create_task(asgi({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))
-    assert await told.get() == "lifespan.startup.complete"
-    yield
-    stop.set()
-    await task
 
 
 class Proxied:
