@@ -38,7 +38,7 @@ class Fragment:
 class FragmentEncoder:
     """Encodes frames; `flush_fragment` returns those since the last flush as a fragment.
 
-    `encoder` adds an H.264 stream to a container. It must not delay frames (no look-ahead, no B-frames).
+    `encoder` adds an H.264 stream to a container. It must not reorder frames (no B-frames).
     """
 
     def __init__(self, encoder: Callable[[OutputContainer], VideoStream]) -> None:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import av
 import numpy as np
@@ -32,6 +32,19 @@ HEAD: Final = "head-{:04d}.mp4"
 SEGMENT: Final = "segment-{:04d}.m4s"
 STATE: Final = "state-{:04d}.safetensors"
 PART: Final = ".part"
+_CRF_BY_SIDE: Final = ((480, 20), (720, 22))  # the shorter side of the frame, and x264's quality up to it
+_LARGE_CRF: Final = 23
+_LONGEST_GOP: Final = 30.0  # seconds; longer than any segment
+
+
+class _Coding(NamedTuple):
+    """Quality (x264's crf; lower is better) and most seconds from a key frame to the next."""
+
+    crf: int
+    gop_seconds: float
+
+
+_SOURCE: Final = _Coding(18, 2.0)  # of videos that clips are made from: read again, and from anywhere
 
 
 class VideoWriter:
@@ -117,7 +130,10 @@ class VideoWriter:
         )
 
     def _new_encoder(self) -> FragmentEncoder:
-        return FragmentEncoder(lambda container: _add_h264_stream(container, *self._size, self._fps, self._threads))
+        coding = _clip_coding(*self._size)
+        return FragmentEncoder(
+            lambda container: _add_h264_stream(container, self._size, self._fps, self._threads, coding)
+        )
 
     def _append_fragment(self) -> Fragment:
         """Flush the frames since the last cut as a fragment, and append it to the video."""
@@ -181,7 +197,7 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, hei
     """Write frames [H, W, 3] with even sides as a video without images beside it; returns their number."""
     count = 0
     with av.open(str(path), "w", format="mp4") as container:
-        stream = _add_h264_stream(container, width, height, fps, threads=1)
+        stream = _add_h264_stream(container, (width, height), fps, threads=1, coding=_SOURCE)
         for count, pixels in enumerate(frames, 1):
             with _as_engine_error():
                 container.mux(stream.encode(_video_frame(pixels, count - 1, fps)))
@@ -190,19 +206,26 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], width: int, hei
     return count
 
 
-def _add_h264_stream(
-    container: av.container.OutputContainer, width: int, height: int, fps: int, threads: int
-) -> VideoStream:
-    """H.264 that every phone plays. Without B-frames the first frame is at 0 and none is reordered; without look-ahead
-    (zerolatency) each frame is encoded at once.
+def _clip_coding(width: int, height: int) -> _Coding:
+    """What a clip is watched in: the larger its frames, the less their smallest detail is seen. Each segment begins
+    with a key frame of its own encoder, and needs no other.
     """
-    options = {"crf": "18", "preset": "veryfast", "profile": "high", "bf": "0", "tune": "zerolatency"}
+    side = min(width, height)
+    return _Coding(next((crf for most, crf in _CRF_BY_SIDE if side <= most), _LARGE_CRF), _LONGEST_GOP)
+
+
+def _add_h264_stream(
+    container: av.container.OutputContainer, size: tuple[int, int], fps: int, threads: int, coding: _Coding
+) -> VideoStream:
+    """H.264 that every phone plays. Without B-frames the first frame is at 0 and none is reordered."""
+    options = {"crf": str(coding.crf), "preset": "veryfast", "profile": "high", "bf": "0", "x264-params": "scenecut=0"}
     stream = container.add_stream("libx264", rate=fps, options=options)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = Fraction(1, fps)
     context.thread_count = threads
-    context.gop_size = 2 * fps
+    context.gop_size = round(coding.gop_seconds * fps)
     context.color_range = ColorRange.MPEG
     context.colorspace = Colorspace.ITU709
     context.color_primaries = ColorPrimaries.BT709

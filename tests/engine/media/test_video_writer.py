@@ -18,6 +18,8 @@ from PIL import Image
 
 from engine.media import fragments, thumbnails, video_writer
 from engine.media.video_writer import VideoWriter
+from engine.mini.dataset.renderer import render_clip
+from engine.mini.dataset.scenes import Scene
 from engine.types import EngineError, Result
 
 
@@ -63,6 +65,46 @@ def test_it_is_the_h264_that_phones_play(tmp_path: Path) -> None:
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (stream.codec_context.profile, stream.codec_context.colorspace) == ("High", 1)
         assert {frame.pict_type for frame in container.decode(stream)} == {PictureType.I, PictureType.P}
+
+
+def cartoon(frames: int) -> NDArray[np.uint8]:
+    """A drawn clip in 1280 × 720 with the grain that a model leaves, [F, H, W, 3]."""
+    drawn = render_clip(Scene("star", "red", "still", "desert", "day"), width=1280, height=720, frames=frames).frames
+    grain = np.random.default_rng(0).normal(0, 1.5, drawn.shape)
+    return np.asarray((drawn + grain).clip(0, 255), np.uint8)
+
+
+def decoded(path: Path) -> NDArray[np.uint8]:
+    with av.open(str(path)) as container:
+        return np.stack([np.asarray(f.to_ndarray(format="rgb24"), np.uint8) for f in container.decode(video=0)])
+
+
+def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Decibels; above 40 the eye sees no difference."""
+    return float(10 * np.log10(255**2 / np.square(one.astype(float) - other).mean()))
+
+
+def test_a_drawn_clip_of_720p_is_small_and_looks_the_same(tmp_path: Path) -> None:
+    frames = cartoon(8)
+    with VideoWriter(tmp_path, 1280, 720, 8, 8) as writer:
+        writer.write_frames(frames)
+        writer.cut_segment()
+    video = writer.result().video
+    assert video.stat().st_size * 8 < 1_200_000, f"{video.stat().st_size * 8:.0f} bits per second"
+    assert min(psnr(one, other) for one, other in zip(decoded(video), frames, strict=True)) > 38
+
+
+def test_only_segments_begin_with_key_frames(tmp_path: Path) -> None:
+    """However long they are, and whatever is cut within them."""
+    noise = np.random.default_rng(1).integers(0, 256, (2, 96, 160, 3), np.uint8)
+    with VideoWriter(tmp_path, 160, 96, 8, 60) as writer:
+        for index in range(60):
+            writer.write_frames(noise[[index // 5 % 2]])
+            if index in {9, 39}:
+                writer.cut_segment()
+    with av.open(str(writer.result().video)) as container:
+        keys = [index for index, frame in enumerate(container.decode(video=0)) if frame.key_frame]
+    assert keys == [0, 10, 40]
 
 
 def test_a_player_can_begin_before_the_file_is_whole(tmp_path: Path) -> None:
