@@ -30,7 +30,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--like", default=DEFAULT_MODEL, choices=MODELS, help="which model the weights in a folder are of"
     )
-    parser.add_argument("--image", type=_read_image, metavar="FILE", help="an image to begin with (PNG, JPEG or WebP)")
+    parser.add_argument(
+        "--image", type=_read_image, metavar="FILE", help="an image to begin with (PNG, JPEG, WebP or AVIF)"
+    )
     parser.add_argument("--last", type=_read_image, metavar="FILE", help="an image to end with")
     parser.add_argument("--negative", default="", metavar="TEXT", help="what the video should not show")
     parser.add_argument("--quality", choices=("turbo", "full"), default="full")

@@ -56,7 +56,7 @@ FAILURES: Final[Mapping[FailureCode, bool]] = MappingProxyType(
 class ImageCondition:
     """An image that the clip passes through.
 
-    `image` is an encoded PNG, JPEG or WebP file. `frame` counts the clip's frames from 0; -1 is the last.
+    `image` is an encoded PNG, JPEG, WebP or AVIF file. `frame` counts the clip's frames from 0; -1 is the last.
     A `strength` of 1.0 keeps the image, 0.0 ignores it; between the two the clip starts from a noised copy.
     `resize` applies when its aspect differs from the clip's: crop the edges, or pad with black bars.
     """

@@ -36,6 +36,7 @@ def image_problem(refusal: Refusal, field: str) -> Problem:
         return unsupported_format("The image", IMAGE_FORMATS, refusal.name, field)
     details = {
         "pixels": f"The image may have at most {refusal.limit:.0f} pixels; this one has {refusal.found:.0f}.",
+        "codec": "The image is coded in a way that is not known here; send it as JPEG or PNG.",
         "slow": "The image takes too long to read; send it smaller.",
     }
     return _invalid(details.get(refusal.refused, "The image is damaged and cannot be read."), refusal, field)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-IMAGE_FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF")
+PILLOW_FORMATS: Final = ("PNG", "JPEG", "WEBP", "AVIF")
+IMAGE_FORMATS: Final = (*PILLOW_FORMATS, "HEIC")
 VIDEO_FORMATS: Final = ("MP4", "MOV", "WebM", "Matroska")
 MAX_IMAGE_PIXELS: Final = 25_000_000
 MAX_FRAME_PIXELS: Final = 3840 * 2160  # of one frame

@@ -86,6 +86,10 @@ class FrameDisplay:
         width, height = self._stored_size(frame)
         return read_orientation(frame).apply(self._to_rgb(frame, width, height))
 
+    def render_stored(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """The frame in the size in which it is stored, neither stretched nor turned, [H, W, 3]."""
+        return self._to_rgb(frame, frame.width, frame.height)
+
     def shown_size(self, frame: av.VideoFrame) -> tuple[int, int]:
         """Width and height of what `render` returns."""
         width, height = self._stored_size(frame)

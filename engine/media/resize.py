@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional
 
 from engine.catalog.model import Size
+from engine.catalog.upload_limits import PILLOW_FORMATS
 from engine.media.images import to_display_rgb
 from engine.media.upscale import upscale_drawing
 from engine.types import EngineError, ImageCondition, Resize
@@ -99,13 +100,13 @@ def _pad_to_native(shown: torch.Tensor, box: CropBox, native: Size) -> torch.Ten
 
 def _open_image(data: bytes) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as image:
+        with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
             if image.width * image.height > MAX_IMAGE_PIXELS:
                 message = f"An image may have {MAX_IMAGE_PIXELS // 1_000_000} megapixels, not {image.size}."
                 raise EngineError("bad_condition", message)
             return to_display_rgb(image)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        message = f"An image to follow is no readable PNG, JPEG or WebP file: {error}"
+        message = f"An image to follow is no readable PNG, JPEG, WebP or AVIF file: {error}"
         raise EngineError("bad_condition", message) from error
 
 

@@ -8,6 +8,7 @@ What is brighter is compressed. The arithmetic is done once, for a table that li
 from __future__ import annotations
 
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeAlias
 
@@ -26,6 +27,7 @@ _SCREEN_GAMMA: Final = 2.4  # of screens for BT.709 (BT.1886)
 _HLG_PEAK: Final = 1000.0  # nits of the nominal HLG display
 _PQ_PEAK: Final = 10_000.0
 _KNEE: Final = 0.75  # of white; below it nothing is compressed
+_ANY_CLOCK: Final = Fraction(1, 1000)  # frames are looked up one by one, whatever their time
 _TABLE: Final = 49  # points along each side of the table
 _PART: Final = 99.0  # percentile of a frame's pixels that counts as its brightest
 _LUMA: Final = np.array((0.2126, 0.7152, 0.0722))
@@ -121,9 +123,7 @@ class ColourConverter:
             cube.write(f"LUT_3D_SIZE {_TABLE}\n")
             np.savetxt(cube, self._table, fmt="%.5f")
             cube.flush()
-            source = graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-            )
+            source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=_ANY_CLOCK)
             graph.link_nodes(source, graph.add("lut3d", file=cube.name), graph.add("buffersink")).configure()
         return graph
 

@@ -31,7 +31,7 @@ async def test_a_form_uploads_a_whole_file(client: httpx.AsyncClient, app_state:
 @pytest.mark.parametrize(
     ("files", "status", "words"),
     [
-        ([("file", ("a.heic", b"no picture known"))], 415, "one of PNG, JPEG, WEBP, AVIF, MP4"),
+        ([("file", ("a.heic", b"no picture known"))], 415, "one of PNG, JPEG, WEBP, AVIF, HEIC, MP4"),
         ([("file", ("a.png", PNG[:60]))], 422, "damaged"),
         ([("film", ("a.mp4", VIDEO))], 422, "`film` is not a known field"),
         ([("file", ("a.png", PNG)), ("file", ("b.png", PNG))], 422, "one file"),
@@ -70,7 +70,9 @@ async def test_another_format_is_named_with_those_that_are_accepted(
             "/v1/videos/edits", data={"prompt": "x"}, files={"video": ("a", content)}, headers=account.headers
         ),
     ]
-    for answer, formats in zip(answers, ("PNG, JPEG, WEBP, AVIF, MP4", "PNG, JPEG", "MP4, MOV, WebM"), strict=True):
+    for answer, formats in zip(
+        answers, ("PNG, JPEG, WEBP, AVIF, HEIC, MP4", "PNG, JPEG", "MP4, MOV, WebM"), strict=True
+    ):
         assert (answer.status_code, answer.json()["format"]) == (415, name), answer.text
         assert formats in answer.json()["detail"]
         assert f"The file sent is {name}." in answer.json()["detail"]
