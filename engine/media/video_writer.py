@@ -32,7 +32,7 @@ HEAD: Final = "head-{:04d}.mp4"
 SEGMENT: Final = "segment-{:04d}.m4s"
 STATE: Final = "state-{:04d}.safetensors"
 PART: Final = ".part"
-_CRF_BY_SIDE: Final = ((480, 20), (720, 22))  # the shorter side of the frame, and x264's quality up to it
+_CRF_BY_SIDE: Final = ((480, 18), (720, 22))  # the shorter side of the frame, and x264's quality up to it
 _LARGE_CRF: Final = 23
 _LONGEST_GOP: Final = 30.0  # seconds; longer than any segment
 
