@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,16 +30,18 @@ class ServedFile(NamedTuple):
 
 
 class FileRequestHeaders(NamedTuple):
-    """The Range, If-Range and If-None-Match headers of a request."""
+    """The Range, If-Range, If-None-Match and If-Modified-Since headers of a request."""
 
     range: str | None
     if_range: str | None
     if_none_match: str | None
+    if_modified_since: str | None = None
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> FileRequestHeaders:
         """Read them from headers with lower-case names."""
-        return cls(headers.get("range"), headers.get("if-range"), headers.get("if-none-match"))
+        names = ("range", "if-range", "if-none-match", "if-modified-since")
+        return cls(*(headers.get(name) for name in names))
 
 
 class ByteRange(NamedTuple):
@@ -58,7 +60,7 @@ def respond_with_file(
 ) -> FileBody:
     """The response to a GET or HEAD: 200, 206 or 304. Raises RangeNotSatisfiable."""
     head = _file_headers(file) | dict(extra_headers or {})
-    if _is_unchanged(file, request_headers.if_none_match):
+    if _is_unchanged(file, request_headers):
         return FileBody(file.path, 304, head, None)
     part = parse_range_header(file, request_headers)
     if part is None:
@@ -83,10 +85,21 @@ def _last_modified(file: ServedFile) -> str:
     return format_datetime(file.modified.astimezone(UTC), usegmt=True)
 
 
-def _is_unchanged(file: ServedFile, if_none_match: str | None) -> bool:
-    """Whether the client already has the file."""
-    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+def _is_unchanged(file: ServedFile, request_headers: FileRequestHeaders) -> bool:
+    """Whether the client already has the file, by its tag or, where it sends none, by its date."""
+    if request_headers.if_none_match is None:
+        return _is_not_newer(file, request_headers.if_modified_since)
+    tags = [tag.strip().removeprefix("W/") for tag in request_headers.if_none_match.split(",")]
     return file.etag in tags or "*" in tags
+
+
+def _is_not_newer(file: ServedFile, since: str | None) -> bool:
+    """Whether the file has not changed since an HTTP date, in whole seconds. Another text is ignored (RFC 9110)."""
+    try:
+        seen = parsedate_to_datetime(since or "")
+    except ValueError:
+        return False
+    return file.modified.replace(microsecond=0) <= (seen if seen.tzinfo else seen.replace(tzinfo=UTC))
 
 
 def parse_range_header(file: ServedFile, request_headers: FileRequestHeaders) -> ByteRange | None:
