@@ -64,10 +64,11 @@ check: $(STAMP) ## lint, types, import contracts, layout, and generated files ag
 	@$(BIN)/python -m sdk.generate --check
 	@$(BIN)/python -m sdk.breaking_changes
 
-spec: $(STAMP) $(SPECTRAL) ## lint the OpenAPI document with Spectral, and drive the API with TypeScript types (node, npm)
+spec: $(STAMP) $(SPECTRAL) ## lint the OpenAPI document, and drive the API with TypeScript, Kotlin and Swift clients
 	@$(dir $(SPECTRAL)).bin/spectral lint openapi/openapi.json --ruleset openapi/spectral/ruleset.yaml \
 		--fail-severity hint --quiet
-	@NEEDS_NODE=1 $(BIN)/python -m pytest -n 0 tests/sdk/test_typescript.py
+	@NEEDS_NODE=1 GENERATED_CLIENTS=1 $(BIN)/python -m pytest -n 0 -rs tests/sdk/test_typescript.py \
+		tests/sdk/test_generated_clients.py
 
 $(SPECTRAL): openapi/spectral/package-lock.json
 	@cd openapi/spectral && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -91,5 +92,5 @@ sdk: $(STAMP) ## write the generated part of the Python SDK anew
 
 clean: ## remove what the tools left; keep .venv and data
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build dist \
-		tests/sdk/typescript/build
+		tests/sdk/*/build tests/sdk/kotlin/.tools
 	@find api engine bench sdk tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

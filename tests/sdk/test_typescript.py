@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "tests" / "sdk" / "typescript"
-FOLDERS = [HERE, ROOT / "openapi" / "spectral"]
+FOLDERS = [HERE, ROOT / "openapi" / "spectral", ROOT / "tests" / "sdk" / "kotlin"]
 BUILD = HERE / "build"
 INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 
@@ -78,16 +78,16 @@ async def test_the_types_compile_and_drive_a_flow(node_tools: Path, backend_url:
     assert seen["refused"] == "prompt"
 
 
-def locked(session_folder: Path) -> dict[str, Any]:
-    packages: dict[str, Any] = json.loads((session_folder / "package-lock.json").read_text())["packages"]
+def locked(folder: Path) -> dict[str, Any]:
+    packages: dict[str, Any] = json.loads((folder / "package-lock.json").read_text())["packages"]
     return packages
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda session_folder: session_folder.name)
-def test_versions_are_exact_and_the_lock_file_names_no_registry(session_folder: Path) -> None:
-    asked = json.loads((session_folder / "package.json").read_text())["devDependencies"]
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_versions_are_exact_and_the_lock_file_names_no_registry(folder: Path) -> None:
+    asked = json.loads((folder / "package.json").read_text())["devDependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in asked.values())
-    packages = locked(session_folder)
+    packages = locked(folder)
     assert packages[""]["devDependencies"] == asked
     installed = [package for name, package in packages.items() if name]
     assert all(package["integrity"] for package in installed)
