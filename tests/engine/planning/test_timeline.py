@@ -115,12 +115,13 @@ def test_the_length_is_exact(seconds: float, frames: int) -> None:
 
 
 @pytest.mark.parametrize("model", [model.name for model in LONG])
-def test_four_times_the_length_costs_at_most_four_and_a_half_times_as_much(model: str) -> None:
+def test_four_times_the_length_costs_at_most_five_times_as_much(model: str) -> None:
+    """Five seconds may be one window, which alone sees no latents before its own."""
     short, long = (
         sum(window.latents for window in plan_clip(Request(model, "x", 768, 512, seconds, 1)).windows)
         for seconds in (5, 20)
     )
-    assert long <= 4.5 * short
+    assert long <= 5 * short
 
 
 @given(st.sampled_from(WHOLE), st.floats(1, 20))
