@@ -21,11 +21,15 @@ func waitFor(_ created: Video) async throws -> Video {
     return video
 }
 
-/// The field that the server names as invalid.
+/// The field that the server names as invalid. The error is cast by hand: Swift 6.0 crashes on its pattern in `catch`.
 func refusedField() async throws -> String {
     do {
         return try await VideosAPI.createVideo(videoCreate: VideoCreate(prompt: "")).id
-    } catch ErrorResponse.error(_, let body?, _, _) {
+    } catch {
+        let failure: any Error = error
+        guard let response = failure as? ErrorResponse, case .error(_, let body, _, _) = response, let body else {
+            throw failure
+        }
         return try JSONDecoder().decode(ProblemBody.self, from: body).param ?? ""
     }
 }
