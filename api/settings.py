@@ -196,6 +196,8 @@ def _check_addresses(settings: Settings) -> None:
         raise SettingsError(
             f"KINORA_PUBLIC_URL is {settings.public_url!r}, but it takes an address such as https://api.example.com."
         )
+    if settings.public_url.rstrip("/").endswith("/v1"):
+        raise SettingsError(f"KINORA_PUBLIC_URL is {settings.public_url!r}: leave /v1 out, which every address has.")
     for origin in settings.cors_origins:
         if origin != "*" and not is_web_origin(origin, with_path=False):
             raise SettingsError(

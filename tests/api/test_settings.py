@@ -29,6 +29,10 @@ SECRET = {"KINORA_SECRET": "sixteen letters.."}
         ({"KINORA_PUBLIC_URL": "api.example.com"}, "KINORA_PUBLIC_URL is 'api.example.com', but it takes an address"),
         ({"KINORA_PUBLIC_URL": "https://a b"}, "KINORA_PUBLIC_URL is 'https://a b', but"),
         ({"KINORA_PUBLIC_URL": "https://api.example.com?x=1"}, "KINORA_PUBLIC_URL is"),
+        (
+            {"KINORA_PUBLIC_URL": "https://api.example.com/v1/"},
+            "KINORA_PUBLIC_URL is 'https://api.example.com/v1/': leave",
+        ),
         ({"KINORA_CORS_ORIGINS": "app.example.com"}, "KINORA_CORS_ORIGINS has 'app.example.com', but it takes origins"),
         ({"KINORA_CORS_ORIGINS": "https://a.example/x"}, "KINORA_CORS_ORIGINS has 'https://a.example/x', but"),
         ({"REDIS_URL": "localhost"}, "REDIS_URL is no address: one begins with redis://."),
