@@ -72,7 +72,10 @@ PNG = b"\x89PNG"
         ((None, PNG, "image/png"), 'filename="file"', "image/png"),
         (("a", PNG, "image/png", {"x-part": "1"}), 'filename="a"', "image/png\r\nx-part: 1"),
     ],
-    ids=str,
+    ids=[
+        *("bytes", "memoryview", "unnamed bytes", "named bytes", "named file", "named with a type"),
+        *("named without a type", "unnamed with a type", "named with headers"),
+    ],
 )
 def test_a_file_has_every_form_that_openai_takes(file: Any, disposition: str, media_type: str) -> None:
     with scripted_server(respond(200, video())) as server, connect(server) as sdk:
