@@ -19,6 +19,8 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 from redis.asyncio import Redis
 
@@ -38,6 +40,10 @@ from tests.support.users import Person, sign_up
 
 TEMPLATE = "kinora_template"
 ROLLED_BACK = "kinora_rolled_back"
+
+# A busy machine is no failure: no example is timed.
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 
 
 def database_url(url: str, database: str) -> str:

@@ -156,7 +156,7 @@ class JobRunner:
         except JobCancelled:
             return "stopped"
         except EngineError as error:
-            log.warning("engine_refused", video_id=job.id, code=error.code, reason=str(error))
+            log.warning("engine_refused", video_id=job.id, code=error.code)
             detail = str(error) if error.code in PUBLIC_FAILURES else None
             return await self._record_failure(job, error.code, detail)
         except EngineDied as error:
