@@ -29,6 +29,7 @@ async def apply_migrations(url: str) -> list[str]:
     except DatabaseUnavailableError as error:
         raise MigrationError(str(error)) from error
     try:
+        await _create_table(connection)
         return [name for name, text in _read_files() if await _apply_file(connection, name, text)]
     finally:
         await connection.close()
@@ -38,13 +39,28 @@ def _read_files() -> list[tuple[str, str]]:
     return [(path.name, path.read_text()) for path in sorted(MIGRATIONS.glob("[0-9]*.sql"))]
 
 
+async def _create_table(connection: asyncpg.Connection[Any]) -> None:
+    """Under the lock too, since PostgreSQL lets one of two simultaneous `IF NOT EXISTS` fail."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+        await connection.execute(
+            """
+            CREATE TABLE IF NOT EXISTS migrations (
+                name text PRIMARY KEY,
+                checksum text NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT now()
+            )
+            """
+        )
+
+
 async def _apply_file(connection: asyncpg.Connection[Any], name: str, text: str) -> bool:
     """Apply a file unless the database has it; whether it was applied."""
     checksum = hashlib.sha256(text.encode()).hexdigest()
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-            applied = await _read_checksum(connection, name)
+            applied = await connection.fetchval("SELECT checksum FROM migrations WHERE name = $1", name)
             if applied is None:
                 await connection.execute(text)
                 await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)
@@ -55,18 +71,3 @@ async def _apply_file(connection: asyncpg.Connection[Any], name: str, text: str)
         reason = f"{name} was changed after it was applied; write a new migration instead"
         raise MigrationError(reason)
     return applied is None
-
-
-async def _read_checksum(connection: asyncpg.Connection[Any], name: str) -> str | None:
-    """The checksum of an applied file, or None."""
-    await connection.execute(
-        """
-        CREATE TABLE IF NOT EXISTS migrations (
-            name text PRIMARY KEY,
-            checksum text NOT NULL,
-            applied_at timestamptz NOT NULL DEFAULT now()
-        )
-        """
-    )
-    checksum: str | None = await connection.fetchval("SELECT checksum FROM migrations WHERE name = $1", name)
-    return checksum
